@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from inspect import signature
 from itertools import pairwise
@@ -54,7 +55,7 @@ def test_the_migrated_database_is_as_the_schema_says(
 
 
 # Nothing was released yet when these did more than to add.
-REBUILT = {"0004", "0010", "0020", "0025"}
+REBUILT = {"0004", "0010", "0020", "0025", "0028"}
 
 
 def _shape(connection: Connection) -> dict[str, tuple[object, ...]]:
@@ -132,3 +133,21 @@ def test_the_match_keys_of_links_stay_and_those_of_others_go(where: str, request
             ("a", "customcrm", "key of a", 1),
         ]
     engine.dispose()
+
+
+@pytest.mark.parametrize("where", ["sqlite", pytest.param("postgresql", marks=POSTGRESQL)])
+def test_what_a_list_that_goes_on_has_seen_stays(where: str, request: pytest.FixtureRequest) -> None:
+    url = "sqlite://" if where == "sqlite" else request.getfixturevalue("postgresql_url")
+    engine = create_engine(url)
+    place = ("default", "contacts", "keap")
+    with engine.begin() as connection:
+        upgrade(connection, None, to="0027")
+        for id in ("1", 'say "2"', "3 ü"):
+            connection.execute(
+                text("INSERT INTO keapbridge_seen VALUES ('default', 'contacts', 'keap', :id)"), {"id": id}
+            )
+        upgrade(connection, "0027", to="0028")
+        rows = connection.execute(schema.seen.select()).all()
+    engine.dispose()
+    assert {(row.bridge, row.object, row.side) for row in rows} == {place}
+    assert sorted(id for row in rows for id in json.loads(row.ids)) == ["1", "3 ü", 'say "2"']

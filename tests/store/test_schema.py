@@ -16,7 +16,7 @@ def test_every_row_belongs_to_a_bridge() -> None:
 
 
 def test_every_record_has_one_row_for_each_bridge_object_and_side() -> None:
-    for table in (schema.observed, schema.seen, schema.missing, schema.tombstones, schema.failures):
+    for table in (schema.observed, schema.missing, schema.tombstones, schema.failures):
         assert [c.name for c in table.primary_key] == ["bridge", "object", "side", "id"], table.name
 
 

@@ -63,6 +63,7 @@ class Database:
         self._written, self._refresh_at = 0, BULK  # rows
         self._statements = Statements(self.engine.dialect, schema_of(self.engine))
         self.execute, self.each, self.among = self._statements.execute, self._statements.each, self._statements.among
+        self.each_in = self._statements.each_in
         # SQLite has one writer at a time; waiting here is fairer and cheaper than its busy loop.
         self.lock = turns_on(self.engine)
         self._kept: Connection | None = None
@@ -247,7 +248,7 @@ class Database:
         if not self.is_sqlite or self._written < self._refresh_at:
             return
         self._refresh_at = 2 * self._written
-        for table in (schema.links, schema.observed, schema.match_keys, schema.seen, schema.actions):
+        for table in (schema.links, schema.observed, schema.match_keys, schema.actions):
             connection.exec_driver_sql(f"ANALYZE {table.name}")
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 __all__ = ["HEAD", "metadata", "versions"]
 
-HEAD = "0027"
+HEAD = "0028"
 
 metadata = MetaData()
 
@@ -123,13 +123,17 @@ match_keys = Table(
     Index("ix_keapbridge_match_keys_link", "bridge", "object", "customcrm_id"),
 )
 
+# The linked records that a complete scan has seen so far, a page in a row: what it has not is found at its end.
 seen = Table(
-    "keapbridge_seen",
+    "keapbridge_seen_pages",
     metadata,
-    Column("bridge", String(100), primary_key=True),
-    Column("object", String(30), primary_key=True),
-    Column("side", String(10), primary_key=True),
-    Column("id", String(255), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("bridge", String(100), nullable=False),
+    Column("object", String(30), nullable=False),
+    Column("side", String(10), nullable=False),
+    # As a JSON array of texts.
+    Column("ids", Text, nullable=False),
+    Index("ix_keapbridge_seen_pages", "bridge", "object", "side"),
 )
 
 # Linked records that a complete scan did not show or a change list calls deleted; proven once a look-up answers 404.

@@ -14,7 +14,22 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Dialect, Select, Text, TypeDecorator, any_, bindparam, func, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Select,
+    Text,
+    TypeDecorator,
+    any_,
+    bindparam,
+    cast,
+    func,
+    select,
+    true,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
@@ -70,6 +85,12 @@ class Statements:
     def each(self, name: str) -> Select[tuple[str]]:
         """A query for the texts in a list, which is given as the parameter `name`."""
         return _each_in_json(name) if self._is_sqlite else _each_in_array(name)
+
+    def each_in(self, column: Column[str]) -> Select[tuple[str]]:
+        """A query for the texts in the lists that a column has as JSON."""
+        lists = func.json_each(column) if self._is_sqlite else func.json_array_elements_text(cast(column, JSON))
+        each = lists.table_valued("value")
+        return select(each.c.value).select_from(column.table).join(each, true())
 
     def among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         """Whether a column is one of the texts in a list, which is given as the parameter `name`.

@@ -43,7 +43,7 @@ HOLDS_NOT = {
     "customcrm_born keap_born customcrm_changed keap_changed",
     "observed": "side id linked absent updated_at version mark seen_in born changed went_back",
     "match_keys": "customcrm_id side rank slot",
-    "seen": "side id",
+    "seen_pages": "seq side ids",
     "missing": "side id proven",
     "tombstones": "side id apart born",
     "told_apart": "side id other_side other_id run_id told_at decided_by",

@@ -131,6 +131,8 @@ def test_every_text_that_may_tell_of_people_is_among_those_that_are_encrypted() 
         "match_keys.key",  # a keyed hash, as the next one
         "match_keys.spelt",
         "journal.sources",  # ids
+        "seen_pages.ids",
+        "tombstones.born",  # a moment
         "observed.absent",  # names of fields
         "plans.objects",
         "plans.counts",

@@ -10,7 +10,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, delete, exists, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    literal_column,
+    select,
+)
 
 from keapbridge.model.kept_in_store import Belongs
 from keapbridge.model.side import Side
@@ -112,7 +124,7 @@ class Core:
         return [table for table, has_rows in zip(tables, found, strict=True) if has_rows]
 
 
-def named(table: Table, *names: str) -> list[Any]:
+def named(table: FromClause, *names: str) -> list[Any]:
     """The rows of an object and a side, or of what else is named, in a statement that is compiled once."""
     return [table.c[name] == bindparam(name) for name in names or ("bridge", "object", "side")]
 

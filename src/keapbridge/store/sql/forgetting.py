@@ -29,7 +29,7 @@ __all__ = ["Forgetting"]
 Ids = dict[Side, set[str]]
 # Tables whose rows are about one record, by the part of a person that they hold.
 BY_RECORD: Mapping[str, tuple[Table, ...]] = {
-    "staged": (t.observed, t.seen, t.missing),
+    "staged": (t.observed, t.missing),
     "failures": (t.failures,),
     "deliveries": (t.inbox,),
 }

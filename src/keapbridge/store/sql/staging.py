@@ -8,11 +8,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import attrs
+import msgspec
 from sqlalchemy import (
     Connection,
     Text,
     bindparam,
     delete,
+    except_,
     exists,
     literal,
     or_,
@@ -30,7 +32,7 @@ from keapbridge.model.side import Side
 from keapbridge.store import schema as t
 from keapbridge.store.engines import LONG_LOG
 from keapbridge.store.retries import flow
-from keapbridge.store.sql.core import Core, is_empty, named
+from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.indexing import has_more
 from keapbridge.store.sql.pairs import observed
 from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, to_moment, to_text
@@ -139,8 +141,15 @@ class Staging:
         return set(same)
 
     def _in_their_text(self, c: Connection, name: str, side: Side, fingerprints: Mapping[str, str]) -> list[str]:
-        known = self._known(c, name, side, list(fingerprints))
-        return [id for id, its in known.items() if its.digest and its.mark == fingerprints[id] + its.digest]
+
+        def query() -> Any:
+            columns = link_columns(side)
+            its = (*named(t.links, "bridge", "object"), self._core.database.among(columns.id, "ids"))
+            return select(columns.id, columns.digest, columns.mark).where(*its)  # all of it in an index
+
+        values = self._core.values(name, side, fingerprints)
+        known = self._core.database.execute(c, f"marks known in {side.value}", query, values).tuples()
+        return [id for id, digest, mark in known if digest and mark == fingerprints[id] + digest]
 
     @flow
     def stage(
@@ -214,18 +223,23 @@ class Staging:
     def end_scan(self, name: str, side: Side, *, moved: bool = False) -> None:
         """Note the linked records that a complete scan did not see; none where the list moved meanwhile."""
         id_column = link_columns(side).id
-        k, s = t.links.c, t.seen.c
+        m, names = t.missing.c, ("bridge", "object", "side")
+
+        def seen() -> Any:
+            return self._core.database.each_in(t.seen.c.ids).where(*named(t.seen))
 
         def seen_again() -> Any:
-            seen = select(s.id).where(*named(t.seen))
-            return delete(t.missing).where(*named(t.missing), t.missing.c.id.in_(seen))
+            missing = t.missing.alias()  # mostly there is none, and what was seen is not looked through
+            any_missing = select(missing.c.id).where(*named(missing)).exists()
+            return delete(t.missing).where(*named(t.missing), m.id.in_(seen().where(any_missing)))
 
         def unseen() -> Any:
-            seen = select(s.id).where(*named(t.seen), s.id == id_column)
-            rows = select(k.bridge, k.object, literal(side.value), id_column, literal(False))
-            some = rows.where(*named(t.links, "bridge", "object"), is_empty(seen))
-            names = ["bridge", "object", "side", "id", "proven"]
-            return self._core.database.insert(t.missing).from_select(names, some).on_conflict_do_nothing()
+            # A difference of sets, which takes no statistics: PostgreSQL may not know how large these have become.
+            ids = except_(select(id_column.label("id")).where(*named(t.links, "bridge", "object")), seen()).subquery()
+            place = (bindparam(name, type_=Text) for name in names)
+            rows = select(*place, ids.c.id, literal(False)).where(true())  # or SQLite reads ON as a join's
+            new = self._core.database.insert(t.missing).from_select([*names, "id", "proven"], rows)
+            return new.on_conflict_do_nothing()
 
         execute, values = self._core.database.execute, self._core.values(name, side)
         with self._core.transaction() as c:
@@ -329,15 +343,8 @@ class Staging:
             return
         self._core.delete(c, t.missing, name, side, ids)
         if complete:
-
-            def note() -> Any:
-                names = ["bridge", "object", "side"]
-                each = self._core.database.each("ids").selected_columns[0]
-                # Without a condition SQLite reads ON as a join's.
-                rows = select(*(bindparam(name, type_=Text) for name in names), each).where(true())
-                return self._core.database.insert(t.seen).from_select([*names, "id"], rows).on_conflict_do_nothing()
-
-            self._core.database.execute(c, "note seen", note, self._core.values(name, side, ids))
+            page = {**self._core.values(name, side), "ids": msgspec.json.encode(ids).decode()}
+            self._core.database.append(c, t.seen, [page])
 
     def _compare_with_staged(
         self, c: Connection, name: str, side: Side, rows: Sequence[dict[str, Any]]

@@ -36,6 +36,7 @@ from keapbridge.store.migrations.versions import (
     v0025_keys_of_links,
     v0026_indexes_of_actions,
     v0027_who_is_gone,
+    v0028_seen_by_page,
 )
 
 __all__ = ["SCRIPTS"]
@@ -68,4 +69,5 @@ SCRIPTS: Sequence[ModuleType] = (
     v0025_keys_of_links,
     v0026_indexes_of_actions,
     v0027_who_is_gone,
+    v0028_seen_by_page,
 )

@@ -208,6 +208,8 @@ def test_what_appeared_is_told_in_the_order_of_numbers() -> None:
     assert [u.id for _, u in near_appeared(keys, [3])] == ["2", "9", "10"]
     twice = {**keys, (OURS, "11"): [key(4, "fax")], (THEIRS, "8"): [key(4, "fax")]}
     assert [u.id for _, u in near_appeared(twice, [3, 4])] == ["2", "9", "10", "11", "8"]
+    groups = {(side, id): [key(3, f"of {id}")] for side in Side for id in ("10", "9")}
+    assert [u.id for _, u in near_appeared(groups, [3])] == ["9", "9", "10", "10"]
 
 
 def test_those_whose_main_key_is_the_same_find_each_other_among_what_appeared() -> None:
@@ -227,6 +229,12 @@ def test_a_new_record_that_may_be_a_linked_one_is_told_why_in_the_order_of_numbe
     crowd = [(3, one(OURS, f"l{n}", "phone", linked=True)) for n in range(CROWD)]
     assert len(near_linked(keys, crowd)) == 3
     assert near_linked(keys, [*crowd, (3, one(OURS, "l", "phone", linked=True))]) == ()
+
+
+def test_a_new_record_that_is_told_apart_from_a_linked_one_is_not_near_to_it() -> None:
+    new, linked = (THEIRS, "9"), [(3, one(OURS, "7", "phone", linked=True)), (3, one(OURS, "8", "phone", linked=True))]
+    [(_, near)] = near_linked({new: [key(3, "phone")]}, linked, {new: frozenset({(OURS, "7")})})
+    assert near.candidates == named((OURS, "8"))
 
 
 # --- all groups of a rank, and of what appeared -----------------------------------------------------------------------

@@ -82,6 +82,14 @@ class RecordKey:
     spelt: str | None = attrs.field(default=None, repr=False)
 
 
+def mark(fingerprint: str, digest: str) -> str:
+    """That a record comes in the text of this fingerprint, from which the snapshot of this digest was read.
+
+    Half of the digest tells whether it is still the same; there are two marks in each link.
+    """
+    return fingerprint + digest[:16]
+
+
 @attrs.frozen
 class Staged:
     """An observation on its way into the store."""

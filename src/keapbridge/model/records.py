@@ -81,7 +81,7 @@ class Observation:
         version: the system's own name of this state (an ETag), where it has one.
         problem: why the record could not be read, when it could not.
         seen_in: the plan whose scan saw it last.
-        mark: the fingerprint of the very text that it was read from, with the digest of what was read from it.
+        mark: that of the very text that it was read from, and of what was read; see `kept_in_store.mark`.
         life: what it shows of its life, whoever changed it.
         went_back: whether it was found to have gone back, and nobody has decided since.
     """

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 __all__ = ["HEAD", "metadata", "versions"]
 
-HEAD = "0028"
+HEAD = "0029"
 
 metadata = MetaData()
 
@@ -47,7 +47,7 @@ links = Table(
     # Of the last snapshot of each side that needed nothing; NULL while something is open.
     Column("customcrm_digest", String(32)),
     Column("keap_digest", String(32)),
-    # The fingerprint of the text that a snapshot was read from, with the digest of that snapshot behind it: a record
+    # The fingerprint of the text that a snapshot was read from, with half of its digest behind it: a record
     # that comes in the same text need not be read while the digest is still the last one that needed nothing.
     Column("customcrm_mark", String(80)),
     Column("keap_mark", String(80)),
@@ -63,11 +63,6 @@ links = Table(
     # What was known of fields when they left the mapping; NULL for nearly all.
     Column("aside", Text),
     Index("ux_keapbridge_links_keap", "bridge", "object", "keap_id", unique=True),
-    # All that a complete scan asks of most records, apart from the bases, which would have to be read along.
-    Index(
-        "ix_keapbridge_links_customcrm_mark", "bridge", "object", "customcrm_id", "customcrm_digest", "customcrm_mark"
-    ),
-    Index("ix_keapbridge_links_keap_mark", "bridge", "object", "keap_id", "keap_digest", "keap_mark"),
 )
 
 observed = Table(

@@ -32,7 +32,7 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.mapping.writing import same_texts
 from keapbridge.model.change import Change, Held
 from keapbridge.model.checked import usable_id
-from keapbridge.model.kept_in_store import Missing, RecordKey, Staged
+from keapbridge.model.kept_in_store import Missing, RecordKey, Staged, mark
 from keapbridge.model.maybe import Maybe, Unreadable
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
@@ -445,7 +445,7 @@ class Synchronization:
         # What waits for another record to be linked means something else as soon as that is done.
         waits = any(is_pending(seen.snapshot.values.get(field)) for field in self.mapper.references)
         if fingerprint is not None and seen.problem is None and not waits:
-            seen = seen.marked(fingerprint + content)
+            seen = seen.marked(mark(fingerprint, content))
         return Staged(seen, content)
 
     def keys(self, snapshot: Snapshot) -> tuple[RecordKey, ...]:

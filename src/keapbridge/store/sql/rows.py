@@ -44,6 +44,7 @@ __all__ = [
     "moment_of",
     "older",
     "to_moment",
+    "to_stamp",
     "to_text",
 ]
 
@@ -97,7 +98,7 @@ class Rows:
 
     def observed(self, name: str, o: Observation, *, linked: bool) -> dict[str, Any]:
         updated_at, changed = o.updated_at, o.life.changed
-        stamp = to_text(updated_at)
+        stamp = to_stamp(updated_at)
         return {
             "bridge": self.bridge,
             "object": name,
@@ -114,7 +115,7 @@ class Rows:
             "mark": o.mark,
             "seen_in": o.seen_in,
             "born": o.life.born,
-            "changed": stamp if changed == updated_at else to_text(changed),
+            "changed": stamp if changed == updated_at else to_stamp(changed),
             "went_back": o.went_back or None,
         }
 
@@ -203,8 +204,8 @@ class Rows:
             "awaited": self._awaited(commit.link),
             "customcrm_born": commit.link.customcrm_life.born,
             "keap_born": commit.link.keap_life.born,
-            "customcrm_changed": to_text(commit.link.customcrm_life.changed),
-            "keap_changed": to_text(commit.link.keap_life.changed),
+            "customcrm_changed": to_stamp(commit.link.customcrm_life.changed),
+            "keap_changed": to_stamp(commit.link.keap_life.changed),
             "decided": self._decided(commit.link),
             "aside": self.aside(commit.link),
         }
@@ -409,6 +410,11 @@ def to_text(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
+def to_stamp(moment: datetime | None) -> str | None:
+    """A system's time stamp, of which each record has several: as short as it may be, for it is compared as no text."""
+    return None if moment is None else moment.astimezone(UTC).isoformat()
+
+
 def to_moment(text: str | None) -> datetime | None:
     return None if text is None else moment_of(text)
 
@@ -465,7 +471,7 @@ def _raw_from_plain(plain: Any, _: Any) -> RawChange:
 
 
 def _make_converter() -> cattrs.Converter:
-    converter = cattrs.Converter()
+    converter = cattrs.Converter(omit_if_default=True)  # which is most of a line or an action that only links
     converter.register_structure_hook(RawChange, _raw_from_plain)
     converter.register_unstructure_hook(RawChange, _raw_to_plain)
     converter.register_structure_hook(Canonical, lambda value, _: value)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from keapbridge._flow.effects import Flow
 from keapbridge.decide.identity import Signs, Who, who_is_it
 from keapbridge.decide.restored import is_no_newer
-from keapbridge.model.kept_in_store import FORGOTTEN, Staged
+from keapbridge.model.kept_in_store import FORGOTTEN, Staged, mark
 from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
@@ -35,7 +35,7 @@ from keapbridge.store.retries import flow
 from keapbridge.store.sql.core import Core, named
 from keapbridge.store.sql.indexing import has_more
 from keapbridge.store.sql.pairs import observed
-from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, to_moment, to_text
+from keapbridge.store.sql.rows import AS_IT_IS, chunks, link_columns, to_moment, to_stamp
 
 __all__ = ["Staging", "open_in"]
 
@@ -145,11 +145,11 @@ class Staging:
         def query() -> Any:
             columns = link_columns(side)
             its = (*named(t.links, "bridge", "object"), self._core.database.among(columns.id, "ids"))
-            return select(columns.id, columns.digest, columns.mark).where(*its)  # all of it in an index
+            return select(columns.id, columns.digest, columns.mark).where(*its)
 
         values = self._core.values(name, side, fingerprints)
         known = self._core.database.execute(c, f"marks known in {side.value}", query, values).tuples()
-        return [id for id, digest, mark in known if digest and mark == fingerprints[id] + digest]
+        return [id for id, digest, its in known if digest and its == mark(fingerprints[id], digest)]
 
     @flow
     def stage(
@@ -175,10 +175,10 @@ class Staging:
                 its = known.get(id)
                 if its is not None and its.digest == item.digest:
                     unchanged.append(id)
-                    mark = item.observation.mark or _mark_of(life, its.mark)
-                    if mark is not None and mark != its.mark:
-                        row = {"its_id": id, "its_mark": mark, "its_born": life.born}
-                        learnt.append({**row, "its_changed": to_text(life.changed)})
+                    new = item.observation.mark or _mark_of(life, its.mark)
+                    if new is not None and new != its.mark:
+                        row = {"its_id": id, "its_mark": new, "its_born": life.born}
+                        learnt.append({**row, "its_changed": to_stamp(life.changed)})
                     continue
                 if its is not None and is_no_newer(to_moment(its.changed), life.changed):
                     older.append(id)
@@ -335,7 +335,7 @@ class Staging:
             return here.values({column: bindparam(name) for column, name in new.items()})
 
         place = {"its_bridge": self._core.bridge, "its_object": name}
-        self._core.database.write_many(c, f"marks of {side.value}", query, [{**place, **mark} for mark in marks])
+        self._core.database.write_many(c, f"marks of {side.value}", query, [{**place, **its} for its in marks])
 
     def _note_seen(self, c: Connection, name: str, side: Side, ids: Sequence[str], *, complete: bool) -> None:
         """Linked records are there: what a complete scan is told, and what was taken for missing is not."""

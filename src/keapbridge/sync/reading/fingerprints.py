@@ -7,6 +7,7 @@ that reading depends on beside the record.
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 from typing import Any
 
@@ -50,7 +51,12 @@ def salt(sync: Synchronization, side: Side) -> Flow[Salt | None]:
 
 
 def fingerprints(unread: Unread[Any], salt: Salt) -> dict[str, str]:
-    """By id, what tells the text of each record from all others that are read by the same salt."""
-    made = hashlib.sha256  # processors have instructions for it
-    texts = zip(unread.ids, unread.texts, strict=True)
-    return {id: made(text).hexdigest()[:32] + salt for id, text in texts if id is not None}
+    """By id, what tells the text of each record from all others, and from itself where it is read by another salt."""
+    salted = hashlib.sha256(salt.encode())  # processors have instructions for it
+
+    def made(text: bytes) -> str:
+        digest = salted.copy()
+        digest.update(text)
+        return binascii.b2a_base64(digest.digest()[:15], newline=False).decode()
+
+    return {id: made(text) for id, text in zip(unread.ids, unread.texts, strict=True) if id is not None}

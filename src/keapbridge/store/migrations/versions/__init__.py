@@ -37,6 +37,7 @@ from keapbridge.store.migrations.versions import (
     v0026_indexes_of_actions,
     v0027_who_is_gone,
     v0028_seen_by_page,
+    v0029_no_indexes_of_marks,
 )
 
 __all__ = ["SCRIPTS"]
@@ -70,4 +71,5 @@ SCRIPTS: Sequence[ModuleType] = (
     v0026_indexes_of_actions,
     v0027_who_is_gone,
     v0028_seen_by_page,
+    v0029_no_indexes_of_marks,
 )

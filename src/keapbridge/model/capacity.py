@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -21,6 +22,7 @@ class Capacity:
         digits: how many digits a number has at most, and how many of them are decimals.
         least, most: of whole numbers.
         never_empty: whether it always holds something.
+        stored: makes of a value what is kept there, or raises `ValueError`, `TypeError` or `ArithmeticError`.
     """
 
     place: str
@@ -30,6 +32,7 @@ class Capacity:
     least: int | None = None
     most: int | None = None
     never_empty: bool = False
+    stored: Callable[[Any], Any] | None = attrs.field(default=None, eq=False, repr=False)
 
     def refusal(self, raw: Any) -> str | None:
         """Why a value cannot be kept there; `None` where it can."""
@@ -39,7 +42,11 @@ class Capacity:
             return None
         if self.values is not None and str(raw).casefold() not in self.values:
             return f"none of the values that {self.place} takes"
-        if self.length is not None and isinstance(raw, str) and len(raw) > self.length:
+        try:
+            kept = raw if self.stored is None else self.stored(raw)
+        except (ValueError, TypeError, ArithmeticError):
+            return f"{self.place} takes no such value"
+        if self.length is not None and isinstance(kept, str) and len(kept) > self.length:
             return f"longer than the {self.length} characters of {self.place}"
         return self._number(raw)
 
@@ -49,7 +56,7 @@ class Capacity:
         try:
             number = Decimal(str(raw))
         except InvalidOperation:
-            return None  # no number: that is told by whoever converts it
+            return None  # no number, and taken as one all the same
         if not number.is_finite():
             return None
         if self.digits is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from keapbridge.customcrm.sql.parts import Part, Tables
 from keapbridge.customcrm.sql.reflected import can_be_blank, is_set
 from keapbridge.customcrm.sql.table import SqlLookup
+from keapbridge.customcrm.sql.values import converted
 from keapbridge.model.capacity import Capacity
 
 __all__ = ["capacities", "values_of_check"]
@@ -93,6 +95,7 @@ def _of_column(
         None if bits is None else -(2**bits),
         None if bits is None else 2**bits - 1,
         never_empty,
+        partial(converted, column),
     )
 
 

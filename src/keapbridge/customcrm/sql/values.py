@@ -163,6 +163,14 @@ def _of_structure(column: sa.Column[Any], value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(column.type, sa.String) else value
 
 
+def _whole(value: Any) -> int:
+    """A number without decimals; a part of another one is none."""
+    number = value if isinstance(value, int) else Decimal(str(value))
+    if number != int(number):
+        raise ValueError("not a whole number")
+    return int(number)
+
+
 def converted(column: sa.Column[Any], value: Any, zone: tzinfo = UTC) -> Any:
     kind = column.type
     if isinstance(value, (list, dict)) or is_set(column) or is_list(column):
@@ -172,7 +180,7 @@ def converted(column: sa.Column[Any], value: Any, zone: tzinfo = UTC) -> Any:
     if isinstance(kind, sa.Boolean):
         return bool(value)
     if is_number(column):
-        return int(value)
+        return _whole(value)
     if isinstance(kind, sa.Float):
         return float(value)
     if isinstance(kind, sa.Numeric):

@@ -30,6 +30,8 @@ class Absences:
         verdicts: by side and field, what it means that a record does not show it.
         known: whether it was looked up what had vanished before.
         unlisted: by side, the fields that lists leave out and reads by id show.
+        never_listed: by side, the fields that no list has ever shown, nor is it known that reads by id show them.
+        probed: by side, how many records of the run were read by themselves to find out whether that is so.
         shown_by_id: by side, those of them that some read by id of the run shows.
         behind: the sides of which some linked records have not been read by id since that was known.
         untold: by side, those of them of which nobody was told.
@@ -44,6 +46,8 @@ class Absences:
     verdicts: dict[tuple[Side, str], Verdict] = attrs.field(factory=dict)
     known: bool = False
     unlisted: dict[Side, set[str]] = attrs.field(factory=_per_side)
+    never_listed: dict[Side, set[str]] = attrs.field(factory=_per_side)
+    probed: dict[Side, int] = attrs.field(factory=lambda: dict.fromkeys(Side, 0))
     shown_by_id: dict[Side, set[str]] = attrs.field(factory=_per_side)
     behind: set[Side] = attrs.field(factory=set)
     untold: dict[Side, set[str]] = attrs.field(factory=_per_side)
@@ -60,9 +64,10 @@ class Absences:
         self.verdicts.clear()
         self.known = False
         self.unlisted, self.shown_by_id, self.untold = _per_side(), _per_side(), _per_side()
-        self.learnt, self.only_listed = _per_side(), _per_side()
+        self.learnt, self.only_listed, self.never_listed = _per_side(), _per_side(), _per_side()
         self.asked_by_id.clear()
         self.behind.clear()
+        self.probed = dict.fromkeys(Side, 0)
         self.sample = {side: [] for side in Side}
         self.records.clear()
         self._looks.clear()
@@ -81,6 +86,11 @@ class Absences:
 
     def has_vanished(self, side: Side, field: str) -> bool:
         return self.verdicts.get((side, field)) is Verdict.VANISHED
+
+    @property
+    def are_left_out(self) -> bool:
+        """Whether lists leave out anything, or may."""
+        return any(self.unlisted.values()) or any(self.never_listed.values())
 
     @property
     def doubtful(self) -> dict[Side, set[str]]:

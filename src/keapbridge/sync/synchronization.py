@@ -361,9 +361,9 @@ class Synchronization:
 
         if pair.orphans:
             waits = {**waits, **{field: Held(field, *its) for field, its in pair.orphans.items()}}
-        unknown = [Held(field, side, UNKNOWN) for side in Side for field in sorted(self.unknown(pair, side))]
+        unread = self._unread(pair)
         pair, unseen = self.absences.as_meant(pair)
-        unseen = (*unseen, *unknown)
+        unseen = (*unseen, *unread)
         rules = tuple(rules)
         policy = self.settings.policy
         if rulings := self.deciding.get(pair.link.customcrm_id):
@@ -401,6 +401,14 @@ class Synchronization:
         has_vanished = self.absences.has_vanished
         into = (lens.name for lens in self.mapper.lenses if lens.flows_to(side))
         return fields.intersection(name for name in into if not has_vanished(side, name))
+
+    def _unread(self, pair: Pair) -> list[Held]:
+        """The edits that wait because it is not known what they would be written over, not even after a read by id."""
+        return [
+            Held(field, side, UNKNOWN)
+            for side in Side
+            for field in sorted(self.unknown(pair, side) & pair.link.base(side.other).keys())
+        ]
 
     def as_before(self, pair: Pair, rules: Sequence[Rule]) -> tuple[Pair, list[Change]]:
         """The pair in which no text means another value only because its country has changed, or a name in Keap.

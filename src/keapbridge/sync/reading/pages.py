@@ -21,7 +21,8 @@ from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import REFUSED
 from keapbridge.sync.reading.fingerprints import Salt, fingerprints
-from keapbridge.sync.reading.unlisted import PROBED, brought_up
+from keapbridge.sync.reading.never_listed import PROBED, looked_beyond
+from keapbridge.sync.reading.unlisted import brought_up
 from keapbridge.sync.synchronization import KEAP_CURRENCY, Seen, Synchronization
 from keapbridge.sync.systems import System
 
@@ -99,6 +100,7 @@ def stage_page(
     looked_at = yield from sync.see(side, page.items, plan_id=plan_id)
     _note(sync, side, looked_at)
     looked_at = yield from brought_up(sync, side, looked_at, changes=not complete)
+    looked_at = yield from looked_beyond(sync, side, looked_at)
     seen = [one.observation for one in looked_at]
     observations = yield from _without_strangers(sync, side, seen)
     observations += [_unreadable(side, item, plan_id) for item in page.malformed if item.id is not None]

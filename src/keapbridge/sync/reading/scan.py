@@ -26,8 +26,9 @@ from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.reading.fingerprints import salt
 from keapbridge.sync.reading.going_on import earlier, note, note_end, note_whole, scan_after
 from keapbridge.sync.reading.keys_anew import keys_anew, manner
+from keapbridge.sync.reading.never_listed import note_never_listed, probe
 from keapbridge.sync.reading.pages import reason_of, recognise, stage, stage_page, stamps_of, without_stamps
-from keapbridge.sync.reading.unlisted import catch_up, is_listed_again, learn_unshown, probe
+from keapbridge.sync.reading.unlisted import catch_up, is_listed_again, learn_unshown
 from keapbridge.sync.reading.vanished import NOT_SHOWN
 from keapbridge.sync.synchronization import Synchronization
 
@@ -71,7 +72,8 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
     if some_vanished:
         yield from learn_unshown(sync)
     sync.absences.known = True
-    if known is None or known.removesuffix(NOT_SHOWN) != mapping:
+    is_new = known is None or known.removesuffix(NOT_SHOWN) != mapping
+    if is_new:
         full = full or known is not None
         yield from _remap(sync)
     anew = yield from learn_fields(sync, refresh=full)
@@ -95,14 +97,14 @@ def observe(sync: Synchronization, plan_id: str, *, full: bool) -> Flow[list[Sca
         if (yield from anew_where_emptied(sync)):
             anew = True
             scans = yield from gather((_scan(sync, side, plan_id, None, full=True) for side in Side), limit=2)
-    if known is None and (any(scan.moved for scan in scans) or (yield from _probe(sync))):
+    if is_new and (yield from _fall_short(sync, scans, first=known is None)):
         scans = yield from gather((_scan(sync, side, plan_id, None, full=True) for side in Side), limit=2)
-    yield from is_listed_again(sync)
+    yield from is_listed_again(sync, anew=is_new)
     yield from _catch_up(sync, plan_id)
     gone = {field for side in Side for field in sync.absences.vanished(side)}
     if any(held.field not in gone for held in sync.guard.holds(sync.name)):
         mapping = f"{mapping}, some of it held"  # once it can be read, so is what was seen without it
-    if gone or any(sync.absences.unlisted.values()):
+    if gone or sync.absences.are_left_out:
         mapping += NOT_SHOWN
     if known != mapping or anew:
         yield from sync.store.facts.set(fact, mapping)
@@ -138,8 +140,17 @@ def _learn_entries(sync: Synchronization) -> Flow[bool]:
     return renamed
 
 
+def _fall_short(sync: Synchronization, scans: Sequence[Scan], *, first: bool) -> Flow[bool]:
+    """Whether lists of everything, read by a mapping for the first time, may not have shown all.
+
+    Args:
+        first: whether it is the first scan of all: records may show more by themselves than in lists.
+    """
+    note_never_listed(sync)
+    return first and (any(scan.moved for scan in scans) or (yield from _probe(sync)))
+
+
 def _probe(sync: Synchronization) -> Flow[bool]:
-    """At the first scan: whether records show more by themselves than in lists."""
     found = False
     for side in Side:
         found |= yield from probe(sync, side, sync.absences.sample[side])

@@ -1,7 +1,7 @@
 """Properties that lists leave out and reads by id show: who may hold something new there is read by id.
 
 Such a property is found when a record that was known to hold a value does not show it in lists, and does when it is
-read by its id; and at the first scan, when a few records show more by themselves than any list does. It is remembered.
+read by its id; and when one shows more by itself than any list ever has (`never_listed`). It is remembered.
 From then on a record is read by its id when it is new, when its stamp says that it has changed, and before anything of
 it is written; and some, run by run, that were linked before it was known.
 """
@@ -26,7 +26,6 @@ from keapbridge.sync.reading.vanished import hold_all, learn_vanished, note_not_
 from keapbridge.sync.synchronization import Seen, Synchronization
 
 __all__ = [
-    "PROBED",
     "brought_up",
     "catch_up",
     "compared",
@@ -35,7 +34,6 @@ __all__ = [
     "is_listed_again",
     "learn_unshown",
     "looked_closer",
-    "probe",
     "read_alone",
     "read_singly",
     "tell_unlisted",
@@ -43,7 +41,6 @@ __all__ = [
 ]
 
 AT_ONCE = 8
-PROBED = 3
 CATCH_UP = 500  # linked records that are read by id in one run, because nobody knows yet what they hold
 TOLD = (
     "lists of {side} leave it out, and reads by id show it: nothing of it is held, a record is read by its id when its "
@@ -100,6 +97,7 @@ def learn_unshown(sync: Synchronization) -> Flow[None]:
         absences.untold[side] |= fields.intersection(told.get(f"{side.value}_untold", ()))
         if side.value in told.get("behind", ()):
             absences.behind.add(side)
+        absences.never_listed[side] |= mapped.intersection(told.get(f"{side.value}_never", ()))
 
 
 def found_unlisted(sync: Synchronization, side: Side, fields: Collection[str]) -> Flow[None]:
@@ -109,6 +107,7 @@ def found_unlisted(sync: Synchronization, side: Side, fields: Collection[str]) -
     if not new:
         return
     absences.unlisted[side] |= new
+    absences.never_listed[side] -= new
     absences.untold[side] |= new
     absences.learnt[side] |= new
     absences.behind.add(side)
@@ -118,16 +117,22 @@ def found_unlisted(sync: Synchronization, side: Side, fields: Collection[str]) -
     yield from _remember(sync)
 
 
-def is_listed_again(sync: Synchronization) -> Flow[None]:
-    """What a list of the run has shown is one of them no more."""
+def is_listed_again(sync: Synchronization, *, anew: bool) -> Flow[None]:
+    """What a list of the run has shown is one of them no more.
+
+    Args:
+        anew: whether it was noted in this run what no list has shown.
+    """
     absences = sync.absences
-    back = {side: absences.unlisted[side] & absences.shown[side] for side in Side}
-    if any(back.values()):
-        for side, fields in back.items():
-            absences.unlisted[side] -= fields
-            absences.untold[side] -= fields
-            for field in fields:
-                absences.verdicts.pop((side, field), None)
+    left_out = {side: absences.unlisted[side] | absences.never_listed[side] for side in Side}
+    back = {side: fields & absences.shown[side] for side, fields in left_out.items()}
+    for side, fields in back.items():
+        absences.unlisted[side] -= fields
+        absences.never_listed[side] -= fields
+        absences.untold[side] -= fields
+        for field in fields:
+            absences.verdicts.pop((side, field), None)
+    if any(back.values()) or (anew and absences.are_left_out):
         yield from _remember(sync)
 
 
@@ -150,6 +155,7 @@ def _remember(sync: Synchronization) -> Flow[None]:
     told: dict[str, list[str]] = {}
     told |= {side.value: sorted(fields) for side, fields in absences.unlisted.items() if fields}
     told |= {f"{side.value}_untold": sorted(fields) for side, fields in absences.untold.items() if fields}
+    told |= {f"{side.value}_never": sorted(fields) for side, fields in absences.never_listed.items() if fields}
     if absences.behind:
         told["behind"] = sorted(side.value for side in absences.behind)
     yield from sync.store.facts.set(_fact(sync.name), msgspec.json.encode(told).decode())
@@ -391,18 +397,3 @@ def catch_up(sync: Synchronization, side: Side) -> Flow[list[Seen]]:
         absences.behind.discard(side)
         yield from _remember(sync)
     return (yield from whole(sync, side, list(found.values()), by_ids=False))
-
-
-def probe(sync: Synchronization, side: Side, ids: Sequence[str]) -> Flow[bool]:
-    """Whether a few records show a value by themselves where no list has shown such a property at all."""
-    absences = sync.absences
-    mapped = {lens.name for lens in sync.mapper.lenses}
-    unseen = {f for f in mapped - absences.shown[side] - absences.unlisted[side] if not absences.has_vanished(side, f)}
-    if not unseen:
-        return False
-    found: set[str] = set()
-    for id in ids[:PROBED]:
-        for one in (yield from read_alone(sync, side, id)).values():
-            found |= {field for field in unseen if one.whole.snapshot.values.get(field) is not None}
-    yield from found_unlisted(sync, side, found)
-    return bool(found)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import keapbridge as kb
-from keapbridge.decide.absence import SAMPLE
+from keapbridge.decide.absent_fields import SAMPLE
 from keapbridge.sync.reading.never_listed import PROBED
 from keapbridge.sync.writing import creates, last_look
 

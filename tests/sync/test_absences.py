@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keapbridge.decide.absence import SAMPLE, Verdict
+from keapbridge.decide.absent_fields import SAMPLE, Verdict
 from keapbridge.model.records import Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.absences import Absences

@@ -42,7 +42,7 @@ class Snapshot:
     Attributes:
         values: field → value; a field that is not there is unknown, `None` is known to be empty.
         unreadable: field → reason, for what is there and could not be understood.
-        absent: those of the empty fields that the record did not show at all; see `decide.absence`.
+        absent: those of the empty fields that the record did not show at all; see `decide.absent_fields`.
         aliases: place → value, for what it is known by beside the mapped fields (a third e-mail address).
     """
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from keapbridge.decide.absence import SAMPLE, Verdict, as_meant
+from keapbridge.decide.absent_fields import SAMPLE, Verdict, as_meant
 from keapbridge.model.change import Held
 from keapbridge.model.records import Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side

@@ -17,7 +17,7 @@ import msgspec
 from keapbridge._flow.effects import Flow
 from keapbridge._flow.uncollected import uncollected
 from keapbridge._io.circuit import is_outage
-from keapbridge.decide.absence import beside_news
+from keapbridge.decide.absent_fields import beside_news
 from keapbridge.decide.awaited import waiting
 from keapbridge.decide.merge import Merge, merge
 from keapbridge.decide.policy import HostRule

@@ -10,7 +10,7 @@ from tiers import variants
 from toys import TOYS, Box, World
 
 import keapbridge as kb
-from keapbridge.decide.absence import SAMPLE
+from keapbridge.decide.absent_fields import SAMPLE
 from keapbridge.model.actions import Update
 from keapbridge.sync.reading import unlisted
 

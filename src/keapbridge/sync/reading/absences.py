@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from keapbridge._flow.effects import Flow
-from keapbridge.decide.absence import ENOUGH, SAMPLE, Question, Verdict, evidence, shows, to_ask, to_ask_alone, verdict
+from keapbridge.decide.absent_fields import (
+    ENOUGH,
+    SAMPLE,
+    Question,
+    Verdict,
+    evidence,
+    shows,
+    to_ask,
+    to_ask_alone,
+    verdict,
+)
 from keapbridge.model.records import Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.sync.reading.anew import set_aside
@@ -23,7 +33,7 @@ Questions = Mapping[str, Sequence[str]]
 
 
 def judge(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
-    """Find out of what these pairs do not show whether it is empty; see `decide.absence`.
+    """Find out of what these pairs do not show whether it is empty; see `decide.absent_fields`.
 
     Nothing is asked where everything is shown. Otherwise it is one read of a few records on a side.
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from keapbridge._flow.effects import Flow
-from keapbridge.decide.absence import ENOUGH
+from keapbridge.decide.absent_fields import ENOUGH
 from keapbridge.model.records import Pair
 from keapbridge.model.side import Side
 from keapbridge.store.sql.rows import load

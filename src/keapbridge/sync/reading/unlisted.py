@@ -14,7 +14,7 @@ import attrs
 import msgspec
 
 from keapbridge._flow.effects import Flow, gather
-from keapbridge.decide.absence import ENOUGH, Verdict, shows
+from keapbridge.decide.absent_fields import ENOUGH, Verdict, shows
 from keapbridge.decide.restored import is_older
 from keapbridge.errors import ApiError
 from keapbridge.model.actions import Skip

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from keapbridge._flow.effects import Flow
-from keapbridge.decide.absence import Verdict
+from keapbridge.decide.absent_fields import Verdict
 from keapbridge.model.side import Side
 from keapbridge.store.sql.rows import load
 from keapbridge.sync.reading.anew import mapping_fact

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laws import examples
 
-from keapbridge.decide.absence import (
+from keapbridge.decide.absent_fields import (
     ENOUGH,
     SAMPLE,
     Evidence,

@@ -37,7 +37,7 @@ from keapbridge.model.maybe import Maybe, Unreadable
 from keapbridge.model.records import Canonical, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store.sql import LinkStore
-from keapbridge.sync.absences import Absences
+from keapbridge.sync.absent_fields import Absences
 from keapbridge.sync.belonging import Belonging
 from keapbridge.sync.guard import Guard
 from keapbridge.sync.known_entries import KnownEntries

@@ -7,7 +7,7 @@ import pytest
 from keapbridge.decide.absent_fields import SAMPLE, Verdict
 from keapbridge.model.records import Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
-from keapbridge.sync.absences import Absences
+from keapbridge.sync.absent_fields import Absences
 
 KEAP = Side.KEAP
 

@@ -24,8 +24,8 @@ from keapbridge.sync.linked_in_doubt import doubted
 from keapbridge.sync.planning.draft import PlanPart
 from keapbridge.sync.planning.linked_in_doubt import in_doubt, looked_at_again, remember_gone_back
 from keapbridge.sync.planning.unwritable import unwritable_in
-from keapbridge.sync.reading.absences import judge
 from keapbridge.sync.reading.orphans import orphaned
+from keapbridge.sync.reading.witnesses import judge
 from keapbridge.sync.synchronization import Synchronization
 
 __all__ = [

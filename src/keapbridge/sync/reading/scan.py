@@ -20,7 +20,6 @@ from keapbridge.mapping.mapper import Mapper
 from keapbridge.model.kept_in_store import Cursor
 from keapbridge.model.side import Side
 from keapbridge.sync.linked_in_doubt import has_gone_back
-from keapbridge.sync.reading.absences import note_homeless, welcome_back
 from keapbridge.sync.reading.anew import anew_where_emptied, learn_places, mapping_fact, shows_emptied
 from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.reading.fingerprints import salt
@@ -30,6 +29,7 @@ from keapbridge.sync.reading.never_listed import note_never_listed, probe
 from keapbridge.sync.reading.pages import reason_of, recognise, stage, stage_page, stamps_of, without_stamps
 from keapbridge.sync.reading.unlisted import catch_up, is_listed_again, learn_unshown
 from keapbridge.sync.reading.vanished import NOT_SHOWN
+from keapbridge.sync.reading.witnesses import note_homeless, welcome_back
 from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["Scan", "observe", "observe_ids", "read_all_next"]

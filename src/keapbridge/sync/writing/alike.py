@@ -11,7 +11,7 @@ from keapbridge.model.actions import Action, Adopt
 from keapbridge.model.records import Snapshot
 from keapbridge.model.report import Line
 from keapbridge.store.sql.alike import KnownBy
-from keapbridge.sync.reading.absences import judge
+from keapbridge.sync.reading.witnesses import judge
 from keapbridge.sync.synchronization import Synchronization, digest
 from keapbridge.sync.writing.pair_state import linked_line
 from keapbridge.sync.writing.run import RunPart

@@ -14,8 +14,8 @@ from keapbridge.model.change import RECORD, Change
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.linked_in_doubt import RESTORED, doubted
-from keapbridge.sync.reading.absences import judge_written
 from keapbridge.sync.reading.unlisted import read_singly, whole
+from keapbridge.sync.reading.witnesses import judge_written
 from keapbridge.sync.synchronization import Seen
 from keapbridge.sync.writing.alike import link_alike
 from keapbridge.sync.writing.marks import write_marks

@@ -36,7 +36,7 @@ from keapbridge.sync.checking.asked import (
 from keapbridge.sync.checking.declared import refuse
 from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.reading.recognition import moved_customcrm
-from keapbridge.sync.reading.vanished import hold_unseen
+from keapbridge.sync.reading.vanished_fields import hold_unseen
 from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["Checked", "check", "check_first"]

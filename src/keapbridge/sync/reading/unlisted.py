@@ -22,7 +22,7 @@ from keapbridge.model.records import Observation, Pair, Values
 from keapbridge.model.side import Side
 from keapbridge.store.sql.rows import load
 from keapbridge.sync.guard import EVERY_RECORD, stops_everything
-from keapbridge.sync.reading.vanished import hold_all, learn_vanished, note_not_shown
+from keapbridge.sync.reading.vanished_fields import hold_all, learn_vanished, note_not_shown
 from keapbridge.sync.synchronization import Seen, Synchronization
 
 __all__ = [

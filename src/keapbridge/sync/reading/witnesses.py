@@ -20,7 +20,7 @@ from keapbridge.model.records import Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.sync.reading.anew import set_aside
 from keapbridge.sync.reading.unlisted import compared, completed, found_unlisted, read_alone
-from keapbridge.sync.reading.vanished import hold_all, remember_vanished
+from keapbridge.sync.reading.vanished_fields import hold_all, remember_vanished
 from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["judge", "judge_read", "judge_written", "note_homeless", "welcome_back"]

@@ -12,7 +12,7 @@ from random_habits import drawn_habits
 from two_systems.pools import AFTER_THE_TERM, CONFLICT_RULES, DELETION_RULES, LARGE, SMALL, set_sizes
 
 from keapbridge.sync import guard
-from keapbridge.sync.reading import anew, unlisted
+from keapbridge.sync.reading import anew, unlisted_fields
 from keapbridge.sync.writing import run
 from wired.openings import OPENINGS
 from wired.people import number, sides
@@ -27,7 +27,7 @@ FEW = (
     (guard, "TRACEBACKS", 1),
     (anew, "BATCH", 4),
     (run, "BATCH", 4),
-    (unlisted, "CATCH_UP", 3),
+    (unlisted_fields, "CATCH_UP", 3),
 )
 MANY = tuple((module, name, getattr(module, name)) for module, name, _ in FEW)
 

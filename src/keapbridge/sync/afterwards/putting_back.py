@@ -27,7 +27,7 @@ from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.afterwards.undo_notes import Attempts
 from keapbridge.sync.afterwards.undo_plan import UNDO, is_only_noted, pair_of
-from keapbridge.sync.reading.unlisted import looked_closer
+from keapbridge.sync.reading.unlisted_fields import looked_closer
 from keapbridge.sync.synchronization import Seen, Synchronization
 from keapbridge.sync.systems import update_of
 from keapbridge.sync.writing.creates import end_link_of_the_gone, is_reissued, note_written_over

@@ -21,7 +21,7 @@ from keapbridge.sync.planning.lost_creates import plan_lost_creates
 from keapbridge.sync.planning.near_misses import plan_near_misses
 from keapbridge.sync.planning.sweeps import hold_sweeps
 from keapbridge.sync.reading.scan import Scan, observe, observe_ids
-from keapbridge.sync.reading.unlisted import tell_unlisted
+from keapbridge.sync.reading.unlisted_fields import tell_unlisted
 from keapbridge.sync.synchronization import Synchronization
 
 __all__ = ["propose"]

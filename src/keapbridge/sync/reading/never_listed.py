@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from keapbridge._flow.effects import Flow
 from keapbridge.model.records import Pair
 from keapbridge.model.side import Side
-from keapbridge.sync.reading.unlisted import brought_up, found_unlisted, read_alone
+from keapbridge.sync.reading.unlisted_fields import brought_up, found_unlisted, read_alone
 from keapbridge.sync.synchronization import Seen, Synchronization
 
 __all__ = ["PROBED", "looked_beyond", "note_never_listed", "probe"]

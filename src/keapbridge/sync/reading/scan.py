@@ -27,7 +27,7 @@ from keapbridge.sync.reading.going_on import earlier, note, note_end, note_whole
 from keapbridge.sync.reading.keys_anew import keys_anew, manner
 from keapbridge.sync.reading.never_listed import note_never_listed, probe
 from keapbridge.sync.reading.pages import reason_of, recognise, stage, stage_page, stamps_of, without_stamps
-from keapbridge.sync.reading.unlisted import catch_up, is_listed_again, learn_unshown
+from keapbridge.sync.reading.unlisted_fields import catch_up, is_listed_again, learn_unshown
 from keapbridge.sync.reading.vanished_fields import NOT_SHOWN
 from keapbridge.sync.reading.witnesses import note_homeless, welcome_back
 from keapbridge.sync.synchronization import Synchronization

@@ -19,7 +19,7 @@ from keapbridge.decide.absent_fields import (
 from keapbridge.model.records import Observation, Pair
 from keapbridge.model.side import Side
 from keapbridge.sync.reading.anew import set_aside
-from keapbridge.sync.reading.unlisted import compared, completed, found_unlisted, read_alone
+from keapbridge.sync.reading.unlisted_fields import compared, completed, found_unlisted, read_alone
 from keapbridge.sync.reading.vanished_fields import hold_all, remember_vanished
 from keapbridge.sync.synchronization import Synchronization
 
@@ -38,7 +38,7 @@ def judge(sync: Synchronization, pairs: Sequence[Pair]) -> Flow[list[Pair]]:
     Nothing is asked where everything is shown. Otherwise it is one read of a few records on a side.
 
     Returns:
-        The pairs, with those records read by id whose lists leave out what they may hold; see `unlisted`.
+        The pairs, with those records read by id whose lists leave out what they may hold; see `unlisted_fields`.
     """
     for side in Side:
         new = [f for f in _without_place(sync, side) if not sync.absences.has_vanished(side, f)]

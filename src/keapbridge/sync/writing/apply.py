@@ -23,7 +23,7 @@ from keapbridge.sync.guard import EVERY_RECORD, STOPPED, is_failure, stops_every
 from keapbridge.sync.linked_in_doubt import RESTORED
 from keapbridge.sync.planning.sweeps import accept_sweeps
 from keapbridge.sync.reading.custom_fields import make_fields
-from keapbridge.sync.reading.unlisted import learn_unshown
+from keapbridge.sync.reading.unlisted_fields import learn_unshown
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.watching import run_id
 from keapbridge.sync.writing.approved import approved

@@ -49,7 +49,7 @@ from keapbridge.sync.planning.first_contact import counterpart, refused_of_new
 from keapbridge.sync.planning.linked_in_doubt import parting
 from keapbridge.sync.planning.lost_creates import CLOCK_TOLERANCE, held_before
 from keapbridge.sync.reading.custom_fields import forget_fields
-from keapbridge.sync.reading.unlisted import whole
+from keapbridge.sync.reading.unlisted_fields import whole
 from keapbridge.sync.synchronization import Synchronization
 from keapbridge.sync.systems import MakesNew
 from keapbridge.sync.writing.consent import with_opt_ins

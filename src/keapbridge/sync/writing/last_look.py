@@ -20,7 +20,7 @@ from keapbridge.decide.match import match_appeared, near_appeared
 from keapbridge.model.actions import Adopt
 from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
-from keapbridge.sync.reading.unlisted import brought_up
+from keapbridge.sync.reading.unlisted_fields import brought_up
 from keapbridge.sync.synchronization import digest
 from keapbridge.sync.writing.run import RunPart, one_sided
 from keapbridge.sync.writing.updates import adopt

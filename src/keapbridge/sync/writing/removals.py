@@ -16,7 +16,7 @@ from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import stops_everything
 from keapbridge.sync.planning.deletions import is_edited
-from keapbridge.sync.reading.unlisted import whole
+from keapbridge.sync.reading.unlisted_fields import whole
 from keapbridge.sync.synchronization import Seen
 from keapbridge.sync.writing.run import RunPart
 

@@ -14,7 +14,7 @@ from keapbridge.sync.linked_in_doubt import doubted
 from keapbridge.sync.planning.first_contact import read_unlinked
 from keapbridge.sync.planning.linked import merged_in
 from keapbridge.sync.reading.orphans import orphaned
-from keapbridge.sync.reading.unlisted import read_singly, whole
+from keapbridge.sync.reading.unlisted_fields import read_singly, whole
 from keapbridge.sync.reading.witnesses import judge, judge_read
 from keapbridge.sync.writing.pair_state import PairState, decide_again, held_line, linked_line, reread
 from keapbridge.sync.writing.run import RunPart

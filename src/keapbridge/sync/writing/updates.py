@@ -14,7 +14,7 @@ from keapbridge.model.change import RECORD, Change
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.sync.linked_in_doubt import RESTORED, doubted
-from keapbridge.sync.reading.unlisted import read_singly, whole
+from keapbridge.sync.reading.unlisted_fields import read_singly, whole
 from keapbridge.sync.reading.witnesses import judge_written
 from keapbridge.sync.synchronization import Seen
 from keapbridge.sync.writing.alike import link_alike

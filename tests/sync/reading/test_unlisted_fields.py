@@ -12,7 +12,7 @@ from toys import TOYS, Box, World
 import keapbridge as kb
 from keapbridge.decide.absent_fields import SAMPLE
 from keapbridge.model.actions import Update
-from keapbridge.sync.reading import unlisted
+from keapbridge.sync.reading import unlisted_fields
 
 CRM, KEAP = kb.Side.CUSTOMCRM, kb.Side.KEAP
 SIDES = [CRM, KEAP]
@@ -156,7 +156,7 @@ def test_it_can_be_cleared_and_nothing_is_when_no_read_shows_it_any_more(toys: W
 def test_who_was_linked_before_it_was_known_is_read_some_in_each_run(
     toys: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unlisted, "CATCH_UP", 2)
+    monkeypatch.setattr(unlisted_fields, "CATCH_UP", 2)
     box, other = secretive(toys, KEAP)
     made(toys, 5, colour=None)
     for id, record in box.records.items():
@@ -243,7 +243,7 @@ def test_what_lists_show_again_is_taken_at_their_word(toys: World) -> None:
 def test_what_is_typed_beside_a_record_of_which_nothing_is_known_arrives(
     toys: World, side: kb.Side, monkeypatch: pytest.MonkeyPatch, *, again: bool
 ) -> None:
-    monkeypatch.setattr(unlisted, "CATCH_UP", 0)
+    monkeypatch.setattr(unlisted_fields, "CATCH_UP", 0)
     box, other = secretive(toys, side)
     box.thrifty = True
     made(toys, 3)

@@ -14,7 +14,7 @@ import pytest
 
 import keapbridge as kb
 from keapbridge.decide.absent_fields import SAMPLE
-from keapbridge.sync.reading.never_listed import PROBED
+from keapbridge.sync.reading.never_listed_fields import PROBED
 from keapbridge.sync.writing import creates, last_look
 
 if TYPE_CHECKING:

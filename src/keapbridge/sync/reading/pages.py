@@ -21,7 +21,7 @@ from keapbridge.model.records import Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.sync.guard import REFUSED
 from keapbridge.sync.reading.fingerprints import Salt, fingerprints
-from keapbridge.sync.reading.never_listed import PROBED, looked_beyond
+from keapbridge.sync.reading.never_listed_fields import PROBED, looked_beyond
 from keapbridge.sync.reading.unlisted_fields import brought_up
 from keapbridge.sync.synchronization import KEAP_CURRENCY, Seen, Synchronization
 from keapbridge.sync.systems import System

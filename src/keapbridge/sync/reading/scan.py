@@ -25,7 +25,7 @@ from keapbridge.sync.reading.custom_fields import learn_fields
 from keapbridge.sync.reading.fingerprints import salt
 from keapbridge.sync.reading.going_on import earlier, note, note_end, note_whole, scan_after
 from keapbridge.sync.reading.keys_anew import keys_anew, manner
-from keapbridge.sync.reading.never_listed import note_never_listed, probe
+from keapbridge.sync.reading.never_listed_fields import note_never_listed, probe
 from keapbridge.sync.reading.pages import reason_of, recognise, stage, stage_page, stamps_of, without_stamps
 from keapbridge.sync.reading.unlisted_fields import catch_up, is_listed_again, learn_unshown
 from keapbridge.sync.reading.vanished_fields import NOT_SHOWN

@@ -1,7 +1,7 @@
 """Properties that lists leave out and reads by id show: who may hold something new there is read by id.
 
 Such a property is found when a record that was known to hold a value does not show it in lists, and does when it is
-read by its id; and when one shows more by itself than any list ever has (`never_listed`). It is remembered.
+read by its id; and when one shows more by itself than any list ever has (see `never_listed_fields`). It is remembered.
 From then on a record is read by its id when it is new, when its stamp says that it has changed, and before anything of
 it is written; and some, run by run, that were linked before it was known.
 """

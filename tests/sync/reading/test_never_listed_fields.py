@@ -9,7 +9,7 @@ from leaving import Leaving, colours, leaving
 from toys import Box, World
 
 import keapbridge as kb
-from keapbridge.sync.reading.never_listed import PROBED
+from keapbridge.sync.reading.never_listed_fields import PROBED
 
 SIDES = list(kb.Side)
 NUMBER = 3 * PROBED

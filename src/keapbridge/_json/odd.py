@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
+from types import NoneType
 from typing import Annotated, Any, TypeAlias, Union, get_args
 
 import msgspec
+from msgspec import UnsetType
 
-__all__ = ["UNUSUAL", "Alone", "is_strict", "one_by_one", "strict_type"]
+__all__ = ["UNUSUAL", "Alone", "as_they_are", "is_strict", "one_by_one", "strict_type"]
 
 Alone: TypeAlias = Callable[[Any], Any]
 """Reads the value of a property by itself; fails where nobody understands it."""
@@ -40,46 +42,49 @@ def is_strict(value: Any, hint: Any) -> bool:
     return True
 
 
+def as_they_are(hint: Any) -> tuple[type, ...]:
+    """The types of those values of a property that need not be read."""
+    return tuple(each for each in (str, NoneType, UnsetType) if each in get_args(hint))
+
+
 def one_by_one(hint: Any, alone: Alone) -> Alone:
-    """What reads the values of a property: the usual ones at once.
+    """What reads the others, the usual ones at once.
 
     What it returns raises `msgspec.ValidationError` where nobody understands one.
     """
-    at_once = next((read for cls, read in _AT_ONCE.items() if cls in get_args(hint)), None)
-    may_be_none = type(None) in get_args(hint)
 
-    def read(value: Any) -> Any:
-        if value is None and may_be_none:
-            return None
-        try:
-            if at_once is not None:
-                return at_once(value)
-        except (TypeError, ValueError):
-            pass
+    def patiently(value: Any) -> Any:
         try:
             return alone(value)
         except Exception as error:  # whatever a patient reader fails with
             raise msgspec.ValidationError("nobody understands it") from error
 
+    usual = next((its for cls, its in _USUAL.items() if cls in get_args(hint)), None)
+    return patiently if usual is None else usual(patiently)
+
+
+def _dates(others: Alone) -> Alone:
+    def read(value: Any) -> Any:
+        try:
+            if type(value) is str and len(value) == len("2026-03-01"):
+                return date.fromisoformat(value)
+        except ValueError:
+            pass
+        return others(value)
+
     return read
 
 
-def _text(value: Any) -> str:
-    if type(value) is not str:
-        raise TypeError("not a text: to be read with patience")
-    return value
+def _moments(others: Alone) -> Alone:
+    def read(value: Any) -> Any:
+        try:
+            if type(value) is str and value[-1:] == "Z" and len(value) <= len("2026-03-01T12:30:00.123456Z"):
+                return datetime.fromisoformat(value)
+        except ValueError:
+            pass
+        return others(value)
+
+    return read
 
 
-def _date(value: Any) -> date:
-    if len(value) != len("2026-03-01"):
-        raise ValueError("not a usual date: to be read with patience")
-    return date.fromisoformat(value)
-
-
-def _moment(value: Any) -> datetime:
-    if value[-1:] != "Z" or len(value) > len("2026-03-01T12:30:00.123456Z"):
-        raise ValueError("not a usual moment: to be read with patience")
-    return datetime.fromisoformat(value)
-
-
-_AT_ONCE: Mapping[type, Alone] = {str: _text, date: _date, datetime: _moment}
+_USUAL: Mapping[type, Callable[[Alone], Alone]] = {date: _dates, datetime: _moments}

@@ -12,7 +12,7 @@ import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from keapbridge._json.odd import Alone, one_by_one, strict_type
+from keapbridge._json.odd import Alone, as_they_are, one_by_one, strict_type
 from keapbridge.model.changed import mutable
 
 __all__ = ["EXTRA", "NO_EXTRA", "WRITE_ONLY", "record_type", "twin_of"]
@@ -97,10 +97,10 @@ def twin_of(
             lines.append(f"value = {value}")
             value = "value if value or value is UNSET else ()"
         elif (cls, name) in odd:
-            names[f"read_{name}"] = one_by_one(hint, odd[cls, name])
+            names[f"read_{name}"], names[f"kept_{name}"] = one_by_one(hint, odd[cls, name]), as_they_are(hint)
             hint = Any
             lines.append(f"value = {value}")
-            value = f"value if value is UNSET else read_{name}(value)"
+            value = f"value if type(value) in kept_{name} else read_{name}(value)"
         else:
             hint = strict_type(hint)
         lines.append(f"record.{name} = {'UNSET' if field.metadata.get('write_only') else value}")

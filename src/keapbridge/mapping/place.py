@@ -246,7 +246,7 @@ class Place:
             if lonely:
                 return empty if found is UNSET or found is None else found
             values = tuple([None if value is UNSET else value for value in found])
-            return empty if all(value is None for value in values) else values
+            return empty if values.count(None) == len(values) else values
 
         return get
 

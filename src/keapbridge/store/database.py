@@ -171,7 +171,9 @@ class Database:
             updates = {name: new.excluded[name] for name in rows[0] if name not in keys}
             return new.on_conflict_do_update(index_elements=keys, set_=updates)
 
-        self._insert(connection, f"upsert {table.name}", table, _last_of_each(keys, rows), replacing)
+        # SQLite takes them one by one.
+        last = rows if self.is_sqlite else _last_of_each(keys, rows)
+        self._insert(connection, f"upsert {table.name}", table, last, replacing)
 
     def append(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows that are new; all have the same columns."""

@@ -72,7 +72,7 @@ class Text(Kind):
 
     on_too_long: str = field(default="truncate", validator=_one_of("truncate", "error"))
     is_text: ClassVar[bool] = True
-    plain: ClassVar[re.Pattern[str] | None] = re.compile("[!-~]([ -~]*[!-~])?")
+    plain: ClassVar[re.Pattern[str] | None] = re.compile("(?! )[ -~]+(?<! )")
 
     def read(self, raw: Any, side: Side, scope: Canonical, context: Context) -> Canonical:
         if raw is None:
@@ -102,7 +102,8 @@ class Text(Kind):
 
 _LONGEST_EMAIL = 320
 _PLAIN_EMAIL = re.compile(
-    r"(?!.{65})[a-z0-9_+-]+(\.[a-z0-9_+-]+)*@[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.[a-z]{2,}"
+    r"(?!.{65})[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*"
+    r"@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\.[a-z]{2,}"
 )
 
 

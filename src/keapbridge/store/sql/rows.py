@@ -105,7 +105,7 @@ class Rows:
             "side": o.side.value,
             "id": o.id,
             "linked": linked,
-            "snapshot": self.close(dict(sorted(o.snapshot.values.items()))),
+            "snapshot": self.seal.close(_SORTED.encode(o.snapshot.values).decode()),
             "unreadable": self.close(o.snapshot.unreadable),
             "absent": dump(sorted(o.snapshot.absent)) if o.snapshot.absent else None,
             "aliases": self.close(o.snapshot.aliases) if o.snapshot.aliases else None,
@@ -354,6 +354,7 @@ class Rows:
 
 
 _encode = msgspec.json.Encoder().encode
+_SORTED = msgspec.json.Encoder(order="sorted")
 
 
 def dump(value: Any) -> str:
@@ -407,7 +408,10 @@ def older(at: ColumnElement[Any], id: ColumnElement[Any], after: tuple[datetime,
 
 
 def to_text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")
+    if moment is None:
+        return None
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")
 
 
 def to_stamp(moment: datetime | None) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ import keapbridge as kb
 from keapbridge.errors import ShapeError
 from keapbridge.model.actions import Adopt, Conflict, Delete, Skip, Unlink
 from keapbridge.model.records import Awaited, Link, Observation, Pair, Snapshot
-from keapbridge.sync.planning.deletions import RECORD, differs
+from keapbridge.sync.planning.deletions import ENDS_EARLY, RECORD, differs
 
 Worlds = Callable[..., World]
 CUSTOMCRM, KEAP = kb.Side.CUSTOMCRM, kb.Side.KEAP
@@ -24,11 +24,38 @@ def test_what_a_list_does_not_show_is_looked_up_and_found(toys: World) -> None:
     ours, theirs = toys.linked_toy()
     toys.gadgets.unlisted = {theirs}
     plan = toys.plan(full=True)
-    assert plan.is_empty
+    reason = f"the list does not show {theirs} though they are there: {ENDS_EARLY}"
+    assert list(plan.actions) == [Skip("toys", KEAP, "*", reason)]
     assert toys.gadgets.looks == [theirs]
     toys.toys.put(id=ours, colour="green")
     assert toys.sync().ok
     assert toys.gadgets.records[theirs].colour == "green"
+
+
+@pytest.mark.parametrize("side", [CUSTOMCRM, KEAP])
+def test_a_list_that_ends_early_is_told_whatever_it_may_leave_out(toys: World, side: kb.Side) -> None:
+    box = toys.toys if side is CUSTOMCRM else toys.gadgets
+    for n in range(5):
+        toys.linked_toy(name=f"Toy {n}")
+    box.unlisted = set(box.records)
+    assert list(toys.sync().lines) == [], "a list of changes shows few"
+    told = [str(line) for line in toys.sync(full=True).lines]
+    first = ", ".join(sorted(box.records)[:3])
+    reason = f"the list does not show {first} and 2 more though they are there: {ENDS_EARLY}"
+    assert told == [f"toys: {side.title} * skipped: {reason}"]
+    box.unlisted.clear()
+    assert list(toys.sync(full=True).lines) == []
+    assert len(toys.toys.records) == len(toys.gadgets.records) == 5
+
+
+@pytest.mark.parametrize("made", [timedelta(0), timedelta(hours=1)])
+def test_what_was_made_a_moment_ago_may_not_be_listed_yet(toy_worlds: Worlds, made: timedelta) -> None:
+    toys = toy_worlds(lag=timedelta(minutes=1))
+    _, theirs = toys.linked_toy()
+    toys.gadgets.made_at[theirs] = datetime.now(UTC) - made
+    toys.sync(full=True)
+    toys.gadgets.unlisted = {theirs}
+    assert len(list(toys.sync(full=True).lines)) == bool(made)
 
 
 def test_an_edit_of_what_a_list_does_not_show_is_found_by_looking_it_up(toys: World) -> None:

@@ -17,7 +17,7 @@ from keapbridge._flow.effects import Flow, gather, now, stop_point
 from keapbridge.decide.identity import is_newborn
 from keapbridge.errors import NotFoundError, ShapeError
 from keapbridge.mapping.filter import OUTSIDE
-from keapbridge.model.actions import Action, Adopt, Conflict, Delete, Skip, Unlink
+from keapbridge.model.actions import EVERY_RECORD, Action, Adopt, Conflict, Delete, Skip, Unlink
 from keapbridge.model.change import RECORD, FieldConflict
 from keapbridge.model.kept_in_store import Missing, RecordKey
 from keapbridge.model.records import Pair, Snapshot
@@ -30,7 +30,9 @@ from keapbridge.sync.synchronization import Synchronization
 __all__ = ["differs", "is_edited", "is_left_edited", "plan_deletions"]
 
 NOT_YET = "answers 404, but was made a moment ago and may not be shown everywhere yet; the next run asks again"
+ENDS_EARLY = "it ends early, or leaves some out, and what it does not show is not synced by itself"
 BATCH = 500
+FEW = 3  # records that a line names
 LOOK_UPS = 4
 
 
@@ -99,6 +101,14 @@ def _plan_deletions(part: PlanPart, successors: _Successors) -> Flow[None]:
                 except Exception as error:  # noqa: BLE001 - whatever it is, the other records are planned
                     actions.append(part.skip(item.side, item.id, error))
         yield from part.add(actions)
+    yield from part.add([_left_out(part, side, ids) for side, ids in part.left_out.items() if ids])
+
+
+def _left_out(part: PlanPart, side: Side, ids: Sequence[str]) -> Skip:
+    """A list that is declared to end too early shows no deletion; what else it leaves out nobody would hear of."""
+    more = f" and {len(ids) - FEW} more" if len(ids) > FEW else ""
+    reason = f"the list does not show {', '.join(sorted(ids)[:FEW])}{more} though they are there: {ENDS_EARLY}"
+    return Skip(part.sync.name, side, EVERY_RECORD, reason)
 
 
 def _allowed(sync: Synchronization) -> Flow[int]:
@@ -137,6 +147,10 @@ def _look_up(part: PlanPart, item: Missing, told: list[Action]) -> Flow[bool]:
         yield from sync.store.missing.drop(sync.name, item.side, [item.id])
         return False
     seen = yield from sync.see(item.side, [record], plan_id=part.plan_id)
+    if item.side in part.whole and not is_newborn(
+        item.pair.link.life(item.side), (yield from now()), sync.settings.lag
+    ):
+        part.left_out[item.side].append(item.id)
     rows = [sync.staged(one.observation) for one in seen]
     yield from sync.store.staging.stage(sync.name, item.side, rows, complete=False)
     yield from sync.store.missing.drop(sync.name, item.side, [item.id])

@@ -77,6 +77,8 @@ class PlanPart:
         wants_currency: whether records wait for the currency of the Keap application to be known.
         one_sided: side → linked pairs that were looked at, and had nothing new there.
         complete: whether both systems were read completely.
+        whole: the sides whose lists have shown all that they can.
+        left_out: side → linked records that are there all the same.
         went_back: side → records that have gone back to an earlier state, and wait for a word.
         back_by: side → by how many seconds at most.
         reissued: linked pairs whose one id belongs to another record now.
@@ -96,6 +98,8 @@ class PlanPart:
     settled: int = 0
     one_sided: Counter[Side] = attrs.field(factory=Counter)
     complete: bool = False
+    whole: frozenset[Side] = frozenset()
+    left_out: dict[Side, list[str]] = attrs.field(factory=lambda: {side: [] for side in Side})
     went_back: Counter[Side] = attrs.field(factory=Counter)
     back_by: Counter[Side] = attrs.field(factory=Counter)
     reissued: int = 0

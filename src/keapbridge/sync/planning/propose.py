@@ -87,6 +87,7 @@ def _propose_part(part: PlanPart, full: bool, ids: Mapping[Side, Collection[str]
 def _plan_part(part: PlanPart, scans: Sequence[Scan]) -> Flow[None]:
     sync = part.sync
     part.complete = all(scan.complete for scan in scans)
+    part.whole = frozenset(scan.side for scan in scans if scan.whole)
     part.cursors = {scan.side.value: scan.cursor for scan in scans if scan.cursor is not None}
     yield from sync.assured()
     news, sync.belonging.news = sync.belonging.news, None  # told once

@@ -44,6 +44,7 @@ class Scan:
         nameless: why records could not be read that do not even show an id.
         complete: whether it was to show all there are.
         moved: whether the list moved meanwhile, so that what it has not shown may be there.
+        whole: whether it has shown all that it can: what else is there is left out by the list.
         older: the linked records that show something else and are not newer than they were.
         out_of_sight: the records that were changed last, with their stamps, where a list of changes should show them
             again and does not.
@@ -56,6 +57,7 @@ class Scan:
     nameless: tuple[str, ...] = ()
     complete: bool = False
     moved: bool = False
+    whole: bool = False
     older: tuple[str, ...] = ()
     out_of_sight: Mapping[str, datetime] = MappingProxyType({})
 
@@ -312,7 +314,10 @@ def _scan(sync: Synchronization, side: Side, plan_id: str, by: str | None, *, fu
     # What the system failed to show is asked for again, from where this scan has begun.
     cursor = begun.before if so_far.refused else Cursor(begun.start(so_far, overlap), last)
     moved = complete and so_far.moved
-    return Scan(side, so_far.seen, so_far.unchanged, cursor, so_far.nameless, complete, moved, so_far.older, missed)
+    whole = complete and not so_far.moved and not so_far.refused
+    return Scan(
+        side, so_far.seen, so_far.unchanged, cursor, so_far.nameless, complete, moved, whole, so_far.older, missed
+    )
 
 
 def _end_of_everything(sync: Synchronization, side: Side, plan_id: str, so_far: SoFar, *, in_parts: bool) -> Flow[None]:

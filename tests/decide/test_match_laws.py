@@ -366,7 +366,10 @@ def test_without_the_groups_of_some() -> None:
     assert without_groups_of([*taken, *others], {(OURS, "3")}) == [*taken, *others]
 
 
-@pytest.mark.parametrize(("theirs", "same"), [("mail\x1ehome", True), ("home", True), ("other\x1ethird", False)])
+@pytest.mark.parametrize(
+    ("theirs", "same"),
+    [("mail\x1ehome", True), ("home", True), ("other\x1ethird", False), ("work home", False), ("at home", False)],
+)
 def test_stronger_keys_tell_apart_where_none_is_shared(theirs: str, same: bool) -> None:
     for mine, other in ((OURS, THEIRS), (THEIRS, OURS)):
         found = match_group([Candidate(mine, "1", (), ("work\x1ehome",)), Candidate(other, "2", (), (theirs,))])

@@ -407,7 +407,8 @@ class Synchronization:
         return [
             Held(field, side, UNKNOWN)
             for side in Side
-            for field in sorted(self.unknown(pair, side) & pair.link.base(side.other).keys())
+            if (fields := self.unknown(pair, side))
+            for field in sorted(fields & pair.link.base(side.other).keys())
         ]
 
     def as_before(self, pair: Pair, rules: Sequence[Rule]) -> tuple[Pair, list[Change]]:

@@ -16,6 +16,7 @@ import keapbridge as kb
 from keapbridge.errors import ShapeError
 from keapbridge.mapping.filter import OUTSIDE
 from keapbridge.mapping.kinds import Context
+from keapbridge.model.kept_in_store import mark
 from keapbridge.model.records import Doubt, Link, Observation, Pair, Snapshot
 from keapbridge.sync.synchronization import Rule, Synchronization, digest
 
@@ -98,7 +99,7 @@ def test_only_what_means_the_same_next_time_is_known_by_its_text(
     seen = Observation(KEAP, "901", Snapshot(values), problem=problem)
     staged = toys["toys"].staged(seen, "text")
     assert staged.digest == digest(seen.snapshot)
-    assert staged.observation.mark == ("text" + staged.digest if marked else None)
+    assert staged.observation.mark == (mark("text", staged.digest) if marked else None)
     assert toys["toys"].staged(seen).observation is seen
 
 

@@ -37,6 +37,8 @@ from keapbridge.sync.writing.run import RunPart
 
 __all__ = ["commit_pair", "left_the_filter", "remember_write", "write_pair"]
 
+KEPT_CHANGING = "it kept changing while it was to be written; a later run tries again"
+STANDS_STILL = "it shows no change; does it compare the versions that it shows (conditional=)?"
 ATTEMPTS = 3  # how often a record that moves while it is written is decided anew
 
 
@@ -84,28 +86,26 @@ def _write_decided(part: RunPart, state: PairState) -> Flow[PairState]:
         written = yield from _read_once_more(part, written.state)
         if written.error is None:
             written = yield from _write_changes(part, written.state)
-    if _is_refused(written, state):
+    stands_still = written.state.records == state.records  # so a conflict is none with a newer state
+    if stands_still and isinstance(written.error, ConflictError) and written.error.status == 409:
         written = yield from _write_changes(part, written.state, frozenset({409}))
     state, error = written.state, written.error
     if error is None:
         return state
     if stops_everything(error):
         raise error
-    reason = (
-        "it kept changing while it was to be written; a later run tries again"
-        if isinstance(error, ConflictError)
-        else str(error)
+    failure = state.line(
+        "failed", None, (c.field for c in state.outcome.changes), _why(error, stands_still=stands_still)
     )
-    failure = state.line("failed", None, (c.field for c in state.outcome.changes), reason)
     yield from part.fail(failure)
     yield from part.report(*state.held_lines())
     return attrs.evolve(state.held_told(), failed=(failure,))
 
 
-def _is_refused(written: _Written, first: PairState) -> bool:
-    """Whether a conflict is none with a newer state: the records are as they were read first."""
-    error = written.error
-    return isinstance(error, ConflictError) and error.status == 409 and written.state.records == first.records
+def _why(error: Exception, *, stands_still: bool) -> str:
+    if not isinstance(error, ConflictError):
+        return str(error)
+    return f"{error}: {STANDS_STILL}" if stands_still else KEPT_CHANGING
 
 
 def _read_once_more(part: RunPart, state: PairState) -> Flow[_Written]:

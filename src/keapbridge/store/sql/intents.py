@@ -85,5 +85,8 @@ def with_intents(core: Core, c: Connection) -> set[str]:
 
 def drop_intent(core: Core, c: Connection, intent_id: str) -> None:
     """Drop an intent within a transaction."""
-    this = t.intents.c.id == bindparam("its_id")
-    core.database.execute(c, "drop an intent", lambda: delete(t.intents).where(this), {"its_id": intent_id})
+
+    def query() -> Any:
+        return delete(t.intents).where(t.intents.c.id == bindparam("its_id"))
+
+    core.database.execute(c, "drop an intent", query, {"its_id": intent_id})

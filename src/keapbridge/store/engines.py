@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 LOGGING_NAME = "keapbridge"
-CACHE = 64 * 1024  # kB of pages that SQLite keeps
+CACHE = 16 * 1024  # kB of pages that SQLite keeps: with more it is hardly quicker, and has most of a run's memory
 PAGE = 4  # kB of a page
 LOG = 32 * 1024  # kB that SQLite writes ahead,
 LONG_LOG = 256 * 1024  # and while very many rows come
@@ -130,7 +130,6 @@ def create(url: URL) -> Engine:
         connection.isolation_level = None
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
-        # Match keys come in no order: with many of them, pages of their index would be read and written over and over.
         connection.execute(f"PRAGMA cache_size=-{CACHE}")
         connection.execute("PRAGMA analysis_limit=1000")
         log_up_to(connection, LOG)

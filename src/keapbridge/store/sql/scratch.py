@@ -24,7 +24,7 @@ from keapbridge.store.sql.rows import Rows, dump, load
 
 __all__ = ["Holder", "Scratch"]
 
-CACHE = 16 * 1024  # kB of pages that are in memory
+CACHE = 8 * 1024  # kB of pages that are in memory
 
 _TABLES = """
 CREATE TABLE records (n INTEGER PRIMARY KEY, side TEXT, id TEXT, rank INTEGER, keys TEXT, apart TEXT, stronger TEXT);

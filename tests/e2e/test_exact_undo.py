@@ -128,6 +128,31 @@ def test_what_was_written_becomes_what_it_was_in_every_letter(
     assert world.alarms == []
 
 
+@pytest.mark.parametrize("meanwhile", [None, "Phone", "Country"])
+@pytest.mark.parametrize("kind", variants(CRMS, ["database"]))
+def test_a_phone_number_that_was_only_spelt_anew_for_its_country_is_as_it_was(
+    make: Callable[..., World], kind: str, meanwhile: str | None
+) -> None:
+    """Somebody moves, in Keap; the number stays, and is written as from abroad. One that is edited since stays so."""
+    world = make(kind)
+    ours, theirs = _linked(world)
+    held = world.rows()["customcrm"][ours]
+    moved = [{"line1": "Lane 2", "locality": "Oslo", "country_code": "NOR", "field": "BILLING"}]
+    world.keap.emulator.state.contacts.edit(theirs, addresses=moved)
+    world.wait(minutes=5)
+    run = world.run()
+    then = world.rows()["customcrm"][ours]
+    assert {name for name in ("Phone", "Country") if then[name] != held[name]} == {"Phone", "Country"}
+    world.wait(minutes=5)
+    edits = {} if meanwhile is None else {meanwhile: {"Phone": "+47 22 33 44 55", "Country": "SE"}[meanwhile]}
+    if edits:
+        world.crm.edit(CONTACTS, ours, edits)
+        world.wait(minutes=5)
+    world.session.undo(run.run_id)
+    left = {name: then[name] for name in ("Phone", "Country")} if meanwhile == "Country" else {}
+    assert world.rows()["customcrm"][ours] == {**held, **left, **edits}
+
+
 @pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.thorough) for kind in CRMS])
 def test_who_was_deleted_comes_back_with_every_letter(make: Callable[..., World], kind: str) -> None:
     world = make(kind, options={"policy": kb.Policy(deletions="delete", max_delete_share=1)})

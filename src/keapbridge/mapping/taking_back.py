@@ -23,18 +23,23 @@ def taken_back(
 ) -> tuple[Any, dict[str, Any]]:
     """The record in which these fields hold what they held before some changes, and what must be written for it.
 
-    What was changed along with them (the type of a phone number that went) is put back, too, unless it is another
-    by now. Fields that the changes do not tell of are as they are.
+    What was changed along with them (the type of a phone number that went, the spelling of one whose country became
+    another) is put back, too, unless it is another by now. Fields that the changes do not tell of are as they are.
     """
     mine = raw_paths(mapper, side, fields, context)
-    others = raw_paths(mapper, side, [lens.name for lens in mapper.lenses if lens.name not in fields], context)
+    rest = [lens for lens in mapper.lenses if lens.name not in fields]
+    along = raw_paths(mapper, side, [lens.name for lens in rest if lens.scope in fields], context)
+    others = raw_paths(mapper, side, [lens.name for lens in rest], context) - along
     near = {path[:-1] for path in mine} | {path[:1] for path in mine}
     held = raw.raw_values(record, {change.path[0]: {} for change in changes})
     wanted = [
         change
         for change in changes
         if change.path in mine
-        or (change.path not in others and _is_near(change.path, near) and held.get(change.path, UNSET) == change.after)
+        or (
+            (change.path in along or (change.path not in others and _is_near(change.path, near)))
+            and held.get(change.path, UNSET) == change.after
+        )
     ]
     return _put_back(side, record, wanted, context)
 

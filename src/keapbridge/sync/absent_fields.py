@@ -31,7 +31,7 @@ class Absences:
         known: whether it was looked up what had vanished before.
         unlisted: by side, the fields that lists leave out and reads by id show.
         never_listed: by side, the fields that no list has ever shown, nor is it known that reads by id show them.
-        probed: by side, how many records of the run were read by themselves to find out whether that is so.
+        probed: the sides of which a record of the run was read by itself to find that out.
         shown_by_id: by side, those of them that some read by id of the run shows.
         behind: the sides of which some linked records have not been read by id since that was known.
         untold: by side, those of them of which nobody was told.
@@ -47,7 +47,7 @@ class Absences:
     known: bool = False
     unlisted: dict[Side, set[str]] = attrs.field(factory=_per_side)
     never_listed: dict[Side, set[str]] = attrs.field(factory=_per_side)
-    probed: dict[Side, int] = attrs.field(factory=lambda: dict.fromkeys(Side, 0))
+    probed: set[Side] = attrs.field(factory=set)
     shown_by_id: dict[Side, set[str]] = attrs.field(factory=_per_side)
     behind: set[Side] = attrs.field(factory=set)
     untold: dict[Side, set[str]] = attrs.field(factory=_per_side)
@@ -67,7 +67,7 @@ class Absences:
         self.learnt, self.only_listed, self.never_listed = _per_side(), _per_side(), _per_side()
         self.asked_by_id.clear()
         self.behind.clear()
-        self.probed = dict.fromkeys(Side, 0)
+        self.probed.clear()
         self.sample = {side: [] for side in Side}
         self.records.clear()
         self._looks.clear()

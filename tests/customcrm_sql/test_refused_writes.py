@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -11,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 import keapbridge as kb
+from keapbridge.customcrm.sql.adapter import TRIES
 from keapbridge.testing import KeapEmulator
 
 ID = {
@@ -237,3 +240,33 @@ def test_what_is_refused_of_an_edit_waits_and_the_rest_of_it_flows(
         served.state.contacts.edit(theirs["2"], **kept)
         assert session.sync().ok
         assert session.plan(full=True).is_empty
+
+
+class CameSecond(sqlite3.OperationalError):
+    sqlstate = "40001"
+
+
+@pytest.mark.parametrize("times", [1, TRIES - 1, TRIES])
+def test_a_transaction_that_others_come_before_is_done_again_some_times(tmp_path: Path, times: int) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'crm.db'}")
+    with engine.begin() as c:
+        c.exec_driver_sql("CREATE TABLE people (id INTEGER PRIMARY KEY, first_name TEXT)")
+        c.exec_driver_sql("INSERT INTO people VALUES (1, 'Ada')")
+    with kb.SqlCustomcrm(engine, contacts=kb.SqlTable("people", id="id")) as crm:
+        left = times
+
+        @sa.event.listens_for(engine, "do_execute")
+        def fail(_cursor: Any, statement: str, *_: Any) -> None:
+            nonlocal left
+            if left and statement.startswith("UPDATE"):
+                left -= 1
+                raise CameSecond("could not serialize access")
+
+        if times < TRIES:
+            assert crm.update("contacts", "1", {"FirstName": "Bo"}, None)["FirstName"] == "Bo"
+        else:
+            with pytest.raises(kb.TransportError, match="another transaction came first"):
+                crm.update("contacts", "1", {"FirstName": "Bo"}, None)
+    with engine.begin() as c:
+        assert c.exec_driver_sql("SELECT first_name FROM people").scalar() == ("Bo" if times < TRIES else "Ada")
+    engine.dispose()

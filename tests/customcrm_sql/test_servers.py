@@ -160,3 +160,25 @@ def test_what_a_server_computes_or_passes_over_is_refused_and_padded_ids_are_fou
                 crm.update("contacts", found["Id"], {"Email": "no"}, None)
         assert crm.update("contacts", found["Id"], {"FirstName": "Bo"}, found["ETag"])["LastName"] == "BO"
         assert crm.create("contacts", {"FirstName": "Cy"}, "12345678-9")["FirstName"] == "Cy"
+
+
+def test_a_write_before_which_somebody_else_came_is_done_all_the_same(engine: sa.Engine) -> None:
+    """A database may end our transaction then, for it has seen the row as it was before; both writes are kept."""
+    own = sa.create_engine(engine.url, isolation_level="REPEATABLE READ")
+    with kb.SqlCustomcrm(own, products=kb.SqlTable("wares", id="id", columns={"Sku": "sku"})) as crm:
+        id = str(crm.create("products", {"Name": "Pen", "Sku": "p"}, "k")["Id"])
+        came: list[str] = []
+
+        @sa.event.listens_for(own, "before_cursor_execute")
+        def meanwhile(connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:
+            if "FOR UPDATE" in statement and not came:
+                came.append(statement)
+                connection.exec_driver_sql("SELECT 1 FROM wares")
+                with engine.begin() as host:
+                    host.exec_driver_sql(f"UPDATE wares SET price = 9 WHERE id = {id}")
+
+        crm.update("products", id, {"Sku": "pen"}, None)
+        with engine.begin() as host:
+            rows = host.exec_driver_sql(f"SELECT sku, price FROM wares WHERE id = {id}").all()
+        assert ([tuple(row) for row in rows], len(came)) == ([("pen", Decimal(9))], 1)
+    own.dispose()

@@ -30,7 +30,7 @@ from keapbridge.customcrm.sql.opening import (
     unopened,
     without_lost,
 )
-from keapbridge.customcrm.sql.refusals import is_refusal, words_of_database
+from keapbridge.customcrm.sql.refusals import came_second, is_refusal, words_of_database
 from keapbridge.customcrm.sql.rows import Rows
 from keapbridge.customcrm.sql.strict import refuse_what_does_not_fit
 from keapbridge.customcrm.sql.table import SqlTable
@@ -44,6 +44,7 @@ from keapbridge.model.names import CONTACTS, CUSTOMERS, PRODUCTS
 __all__ = ["SqlCustomcrm"]
 
 T = TypeVar("T")
+TRIES = 4  # of a transaction that others come before
 
 
 @keywords()
@@ -230,6 +231,16 @@ class SqlCustomcrm:
             return self._done(self._tables[object], work)
 
     def _done(self, rows: Rows, work: Callable[[Rows, sa.Connection], T]) -> T:
+        """Do this, and all of it once more where another transaction came first: nothing of it was kept then."""
+        for _ in range(TRIES - 1):
+            try:
+                return self._done_once(rows, work)
+            except DBAPIError as error:
+                if not came_second(error.orig):
+                    raise
+        return self._done_once(rows, work)
+
+    def _done_once(self, rows: Rows, work: Callable[[Rows, sa.Connection], T]) -> T:
         """Do this, and where a row cannot be read, all of it once more with more patience."""
         try:
             with self._engine.begin() as connection:

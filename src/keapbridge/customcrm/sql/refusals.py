@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["is_refusal", "words_of_database"]
+__all__ = ["came_second", "is_refusal", "words_of_database"]
 
 _STATES: Final[Mapping[str, str]] = {  # SQLSTATE, as PostgreSQL and others have it
     "22001": "a text is too long for its column",
@@ -70,6 +70,8 @@ _NUMBERS: Final[Mapping[int, str]] = {  # of MySQL and MariaDB
 }
 _OF_VALUES: Final = frozenset({1048, 1062, 1264, 1265, 1292, 1364, 1366, 1406, 1451, 1452, 1644, 3819, 4025})
 """Numbers of MySQL and MariaDB that refuse what is written, whatever its driver takes them for."""
+_SECOND_STATES: Final = frozenset({"40001", "40P01"})
+_SECOND_NUMBERS: Final = frozenset({1020, 1213})  # a row that has changed since it was read, a deadlock
 _SAID: Final[Mapping[str, str]] = {  # what SQLite says, and drivers of connections that are not made
     "unique constraint failed": _STATES["23505"],
     "not null constraint failed": _STATES["23502"],
@@ -118,6 +120,14 @@ _PLACES: Final[Mapping[int, re.Pattern[str]]] = {
 _OF_SQLITE: Final = re.compile(r"(?:UNIQUE|NOT NULL|CHECK) constraint failed: ([\w., ]+)$")
 _BY_TRIGGER: Final = "SQLITE_CONSTRAINT_TRIGGER"  # whose text is the trigger's own
 _TABLE: Final = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) [`\"\[]?([^\s`\"\](]+)")
+
+
+def came_second(error: BaseException | None) -> bool:
+    """Whether a transaction was ended, and undone, for the sake of another one: it may pass when it is tried again."""
+    given: Any = error
+    state = getattr(given, "sqlstate", None) or getattr(given, "pgcode", None)
+    number = next(iter(getattr(given, "args", ())), None)
+    return state in _SECOND_STATES or (type(number) is int and number in _SECOND_NUMBERS)
 
 
 def is_refusal(error: BaseException | None) -> bool:

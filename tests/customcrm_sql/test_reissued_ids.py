@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 import keapbridge as kb
+from keapbridge.model.kept_in_store import NUMBER_OF_FORGOTTEN
 from keapbridge.testing import KeapEmulator
 
 TABLES = {
@@ -174,6 +175,7 @@ class Left:
     engine: sa.Engine
     server: KeapEmulator
     session: kb.SyncSession
+    births: bool
 
     def run(self, sql: str, *values: Any) -> None:
         with self.engine.begin() as c:
@@ -206,7 +208,7 @@ def left(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Left]:
         kb.SqlCustomcrm(engine, **given) as crm,
         kb.SyncSession(customcrm=crm, keap=keap, store="sqlite://", lag=timedelta(0)) as session,
     ):
-        left = Left(object, engine, server, session)
+        left = Left(object, engine, server, session, births)
         left.row(0)
         session.sync()
         [gone] = getattr(server.state, object)
@@ -246,3 +248,21 @@ def test_who_was_deleted_in_keap_stays_so_however_much_of_them_is_edited(left: L
         for full in (False, True):
             assert [line.reason for line in left.session.sync(full=full).lines] == ["deleted in Keap"]
             assert left.known() == []
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["changes", "full"])
+def test_who_gets_the_id_of_a_forgotten_person_is_told_of_and_takes_part_when_it_is_wanted(
+    left: Left, full: bool
+) -> None:
+    left.run("UPDATE them SET website = 'https://example.org', updated_at = datetime('now', '+1 minute')")
+    left.session.forget(left.object, customcrm="1")
+    assert list(left.session.sync(full=True).lines) == [], "of the forgotten one nothing is told"
+    left.run("DELETE FROM them")
+    left.row(1)
+    for _ in range(2):
+        told = [line.reason for line in left.session.sync(full=full).lines]
+        assert told == ([NUMBER_OF_FORGOTTEN] if left.births else [])
+        assert left.known() == []
+    getattr(left.session, left.object).retry(customcrm=["1"])
+    left.session.sync(full=True)
+    assert left.known() == ["Dee"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laws import examples
 
-from keapbridge.decide.identity import Who, is_new, is_newborn, same_birth, who_is_it
+from keapbridge.decide.identity import Who, is_made_after, is_new, is_newborn, same_birth, who_is_it
 from keapbridge.model.records import UNKNOWN_LIFE, Canonical, Life
 
 LAWS = examples(100)
@@ -147,3 +147,21 @@ def test_an_answer_to_a_create_is_another_record_only_where_both_births_are_told
     assert is_new(BORN, LATER)
     for known, shown in ((BORN, BORN), (BORN, moment), (BORN, UNKNOWN_LIFE), (UNKNOWN_LIFE, LATER), (day, day)):
         assert not is_new(known, shown)
+
+
+@pytest.mark.parametrize(
+    ("life", "moment", "after"),
+    [
+        (LATER, MADE, True),
+        (BORN, MADE, False),
+        (BORN, MADE + timedelta(days=3), False),
+        (LATER, None, False),
+        (UNKNOWN_LIFE, MADE, False),
+        (Life("2026-02-02T10:00:00"), MADE, False),  # of what zone?
+        (Life("yesterday"), MADE, False),
+    ],
+)
+def test_who_was_made_after_a_moment_says_so_or_is_not_believed_to_be(
+    life: Life, moment: datetime | None, *, after: bool
+) -> None:
+    assert is_made_after(life, moment) is after

@@ -20,7 +20,7 @@ from enum import Enum
 
 from keapbridge.model.records import Life, Values
 
-__all__ = ["Signs", "Who", "is_new", "is_newborn", "same_birth", "who_is_it"]
+__all__ = ["Signs", "Who", "is_made_after", "is_new", "is_newborn", "same_birth", "who_is_it"]
 
 Signs = Mapping[str, tuple[str, ...]]
 """What a person is known by (`"email"`, `"name"`, `"phone"`), each with the fields that hold it."""
@@ -100,6 +100,14 @@ def is_newborn(life: Life, moment: datetime, lag: timedelta) -> bool:
     except (TypeError, ValueError):
         return False
     return bool(lag) and -timedelta(days=1) < age < lag
+
+
+def is_made_after(life: Life, moment: datetime | None) -> bool:
+    """Whether a record was made after a moment, as far as it tells."""
+    try:
+        return moment is not None and datetime.fromisoformat(life.born or "") > moment
+    except (TypeError, ValueError):
+        return False
 
 
 def _step(microsecond: int) -> int:

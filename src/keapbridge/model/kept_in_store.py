@@ -16,6 +16,7 @@ from keapbridge.model.side import Side
 
 __all__ = [
     "FORGOTTEN",
+    "NUMBER_OF_FORGOTTEN",
     "Belongs",
     "Commit",
     "Cursor",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 FORGOTTEN = "forgotten: nothing is made of it, and nothing of it is kept"
+NUMBER_OF_FORGOTTEN = "has the number of somebody who is forgotten, and was made since; retry it and sync(full=True)"
 
 
 def moved_fact(name: str) -> str:

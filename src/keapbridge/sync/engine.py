@@ -373,7 +373,7 @@ class Engine:
     def _forget(self, sync: Synchronization, side: Side, id: str) -> Flow[Forgotten]:
         forgetting = self.bridge.store.forgetting
         yield from check_settled(sync, (yield from forgetting.whom(sync.name, side, id)))
-        ids, counts = yield from forgetting.erase(sync.name, side, id)
+        ids, counts = yield from forgetting.erase(sync.name, side, id, (yield from now()))
         cleaned = yield from forgetting.clean()
         return Forgotten(sync.name, tuple(ids[Side.CUSTOMCRM]), tuple(ids[Side.KEAP]), counts, cleaned)
 

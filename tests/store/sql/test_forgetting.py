@@ -126,7 +126,7 @@ def test_whatever_a_column_holds_of_a_person_is_erased(
             its = {**other, **nothing, "before": '{"FirstName":"Zebulon"}'}
             c.execute(table.insert(), {key: value for key, value in its.items() if key in table.columns})
     assert rows_about(url, set())
-    driver.run(store.forgetting.erase("contacts", kb.Side.KEAP, "12"))
+    driver.run(store.forgetting.erase("contacts", kb.Side.KEAP, "12", datetime.now(UTC)))
     driver.run(store.forgetting.clean())
     assert rows_about(url, set()) == {}
     store.close()
@@ -308,6 +308,6 @@ def test_keap_s_word_for_it_is_told_with_what_is_due(tmp_path: Path) -> None:
     events = ((1, "contact.edit"), (2, "contact.edit"), (2, "contact.redact"))
     inbox.put([Arrival("contacts", kb.Side.KEAP, str(id), event, "m") for id, event in events], moment, moment)
     assert {due.id: due.forget for due in inbox.due("contacts", moment, 10)} == {"1": False, "2": True}
-    SyncDriver().run(store.forgetting.erase("contacts", kb.Side.KEAP, "2"))
+    SyncDriver().run(store.forgetting.erase("contacts", kb.Side.KEAP, "2", datetime.now(UTC)))
     assert [due.id for due in inbox.due("contacts", moment, 10)] == ["1"]
     store.close()

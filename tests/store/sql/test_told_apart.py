@@ -51,5 +51,5 @@ def test_a_bridge_knows_nothing_of_another(toys: LinkStore, others: LinkStore) -
 def test_of_who_is_forgotten_nothing_is_left(toys: LinkStore) -> None:
     _tell(toys, ADA, BOB)
     _tell(toys, CY, BOB)
-    run(toys.forgetting.erase(TOYS, CUSTOMCRM, "A"))
+    run(toys.forgetting.erase(TOYS, CUSTOMCRM, "A", NOON))
     assert run(toys.told_apart.of(TOYS, ["A", "B"])) == {BOB: {CY}}

@@ -8,13 +8,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping
 from contextlib import closing
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from keapbridge.model.kept_in_store import FORGOTTEN
-from keapbridge.model.records import Observation, Snapshot
+from keapbridge.model.records import Life, Observation, Snapshot
 from keapbridge.model.report import Line
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
@@ -48,8 +49,11 @@ class Forgetting:
             return self._whom(c, name, side, id)[0]
 
     @flow
-    def erase(self, name: str, side: Side, id: str) -> tuple[dict[Side, list[str]], dict[str, int]]:
-        """Erase a record and its counterparts; answers their ids, and how many rows of what kind went."""
+    def erase(self, name: str, side: Side, id: str, moment: datetime) -> tuple[dict[Side, list[str]], dict[str, int]]:
+        """Erase a record and its counterparts; answers their ids, and how many rows of what kind went.
+
+        Beside the bare ids it is kept when that was: who was made later under one of them is somebody else.
+        """
         with self._core.transaction(durable=True) as c:
             if self._core.database.is_sqlite:
                 c.exec_driver_sql("PRAGMA secure_delete=ON")
@@ -68,7 +72,7 @@ class Forgetting:
             for s in Side:
                 self._delete_of(c, t.tombstones, name, s, ids[s])
                 self._delete_told_apart(c, name, s, ids[s])
-                bare = [Observation(s, i, Snapshot({})) for i in sorted(ids[s])]
+                bare = [Observation(s, i, Snapshot({}), life=Life(moment.isoformat())) for i in sorted(ids[s])]
                 left = [self._core.rows.tombstone(name, o, FORGOTTEN, apart=True) for o in bare]
                 self._core.database.upsert(c, t.tombstones, left)
         return {s: sorted(ids[s]) for s in Side}, counts

@@ -24,9 +24,9 @@ from sqlalchemy import (
 )
 
 from keapbridge._flow.effects import Flow
-from keapbridge.decide.identity import Signs, Who, who_is_it
+from keapbridge.decide.identity import Signs, Who, is_made_after, who_is_it
 from keapbridge.decide.restored import is_no_newer
-from keapbridge.model.kept_in_store import FORGOTTEN, Staged, mark
+from keapbridge.model.kept_in_store import FORGOTTEN, NUMBER_OF_FORGOTTEN, Staged, mark
 from keapbridge.model.records import UNKNOWN_LIFE, Life, Observation, Snapshot
 from keapbridge.model.side import Side
 from keapbridge.store import schema as t
@@ -186,8 +186,9 @@ class Staging:
                 rows.append(self._core.rows.observed(name, item.observation, linked=its is not None))
                 if its is None:
                     unlinked[id] = item.observation
-            forgotten = self._look_at_tombstones(c, name, side, unlinked, signs)
-            rows = [row for row in rows if row["id"] not in forgotten]
+            instead = self._look_at_tombstones(c, name, side, unlinked, signs)
+            rows = [row for row in rows if row["id"] not in instead]
+            rows += [self._core.rows.observed(name, o, linked=False) for o in instead.values() if o is not None]
             self._core.delete(c, t.observed, name, side, unchanged)
             self._learn_marks(c, name, side, learnt)
             staged_before = self._compare_with_staged(c, name, side, rows)
@@ -292,19 +293,19 @@ class Staging:
 
     def _look_at_tombstones(
         self, c: Connection, name: str, side: Side, seen: Mapping[str, Observation], signs: Signs
-    ) -> set[str]:
+    ) -> dict[str, Observation | None]:
         """Drop those of records whose ids others have now, and learn what the rest are known by.
 
         Returns:
-            Those of which nothing is to be kept.
+            By id, what is kept of some records instead of what was seen: of those that are forgotten, nothing.
         """
         if not seen:
-            return set()
+            return {}
 
         def query() -> Any:
             return select(t.tombstones).where(*named(t.tombstones), self._core.database.among(t.tombstones.c.id, "ids"))
 
-        forgotten: set[str] = set()
+        instead: dict[str, Observation | None] = {}
         others: list[str] = []
         learnt: list[dict[str, Any]] = []
         for row in self._core.database.execute(c, "tombstones", query, self._core.values(name, side, seen)):
@@ -313,7 +314,9 @@ class Staging:
             values = {field: shown.snapshot.values.get(field) for fields in signs.values() for field in fields}
             life = shown.life.over(known)
             if reason == FORGOTTEN:
-                forgotten.add(row.id)
+                is_other = row.born is not None and is_made_after(shown.life, to_moment(row.born))
+                told = Observation(side, row.id, Snapshot({}), problem=NUMBER_OF_FORGOTTEN, seen_in=shown.seen_in)
+                instead[row.id] = told if is_other else None
             elif who_is_it(signs, known, base, shown.life, values, {}) is not Who.SAME:
                 others.append(row.id)
             elif shown.problem is None and (life.born, values) != (
@@ -324,7 +327,7 @@ class Staging:
                 learnt.append(self._core.rows.tombstone(name, left, reason, apart=row.apart))
         self._core.delete(c, t.tombstones, name, side, others)
         self._core.database.upsert(c, t.tombstones, learnt)
-        return forgotten
+        return instead
 
     def _learn_marks(self, c: Connection, name: str, side: Side, marks: Sequence[Mapping[str, Any]]) -> None:
 

@@ -17,7 +17,7 @@ from keapbridge.mapping.kinds.money import NO_CURRENCY
 from keapbridge.mapping.match_keys import MatchKey
 from keapbridge.model.actions import EVERY_RECORD, Action, Adopt, Conflict, Create, Skip
 from keapbridge.model.change import Change, Held
-from keapbridge.model.kept_in_store import RecordKey
+from keapbridge.model.kept_in_store import FORGOTTEN, RecordKey
 from keapbridge.model.maybe import UNSET
 from keapbridge.model.records import Canonical, Link, Observation, Pair, Snapshot
 from keapbridge.model.side import Side
@@ -153,7 +153,8 @@ def _plan_creates(part: PlanPart, source: Side, found: Sequence[Observation]) ->
     context = yield from sync.context([o.snapshot for o in found], plan_id=part.plan_id)
     kept = yield from sync.store.links.tombstones(sync.name, source, [o.id for o in found])
     failed = yield from waiting(sync, [(source, o.id) for o in found])
-    reasons = {**{id: reason for (_, id), reason in failed.items()}, **kept}
+    reasons = {id: reason for (_, id), reason in failed.items()}
+    reasons |= {id: reason for id, reason in kept.items() if reason != FORGOTTEN}  # what is staged then tells more
     never = needs.never(sync.mapper, source.other)
     hopeless = [o.id for o in found if never is not None and o.problem is None and o.id not in reasons]
     wanted = [o for o in found if o.id not in reasons and o.id not in hopeless and o.problem is None]

@@ -141,7 +141,7 @@ class Staging:
         return set(same)
 
     def _in_their_text(self, c: Connection, name: str, side: Side, fingerprints: Mapping[str, str]) -> list[str]:
-        """Those that come in their text, by what indexes have: the rows of links, with all that is in them, are far."""
+        """Those that come in their text."""
 
         def query() -> Any:
             columns = link_columns(side)

@@ -12,7 +12,7 @@ import httpx
 import keapbridge as kb
 from keapbridge.testing import KeapEmulator
 
-__all__ = ["EVIL", "KINDS", "PEOPLE", "Halves", "Kind", "cases_of", "is_empty", "refer", "some"]
+__all__ = ["EVIL", "KINDS", "PEOPLE", "Halves", "Kind", "cases_of", "is_empty", "names_nothing", "refer", "some"]
 
 HALF = "HALF-A-PAIR"  # stands for half of a surrogate pair, which no emulator can hold
 EMPTY: tuple[Any, ...] = (None, "", " ", [], {})
@@ -203,6 +203,13 @@ def cases_of(known: Mapping[str, Any], own: tuple[str, ...]) -> Iterator[tuple[s
 def some(cases: list[tuple[str, Any]], share: int) -> list[tuple[str, Any]]:
     """One of so many of the combinations, always the same ones."""
     return [case for case in cases if zlib.crc32(repr(case).encode("utf-8", "surrogatepass")) % share == 0]
+
+
+def names_nothing(name: str, evil: Any) -> bool:
+    """Whether it says, with 0, that a record of Keap has none: no lead source, or no custom field that there is."""
+    if name == "custom_fields":
+        return isinstance(evil, list) and all(isinstance(each, dict) and each.get("id") == 0 for each in evil)
+    return name == "leadsource_id" and evil == 0
 
 
 def is_empty(evil: Any) -> bool:

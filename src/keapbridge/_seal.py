@@ -56,7 +56,7 @@ class FernetSeal:
                 "encryption_keys: one of them is not 32 bytes in URL-safe base64, as Fernet.generate_key() makes one"
             ) from None
         self._current, self._fernet = each[0], MultiFernet(each)
-        self._invalid = InvalidToken
+        self._invalid = (InvalidToken, ValueError)  # the latter for what is no ASCII
 
     def close(self, text: str) -> str:
         return self._fernet.encrypt(text.encode()).decode("ascii")

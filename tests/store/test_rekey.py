@@ -10,6 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 import keapbridge as kb
+from keapbridge._seal import seal_for
 from keapbridge.store import rekey as module
 from keapbridge.store.sql import open_store
 
@@ -24,9 +25,9 @@ def _in_clear(folder: Path) -> bool:
 
 
 def _fill(world: World) -> None:
-    for name in ("Ada", "Bob"):
-        email = f"{name.lower()}@lovelace.example.org"
-        world.crm.state.contacts.add({"FirstName": name, "LastName": "Lovelace", "Email": email})
+    for name, first_name in (("ada", "Ada"), ("ase", "Åse ・ 愛")):
+        email = f"{name}@lovelace.example.org"
+        world.crm.state.contacts.add({"FirstName": first_name, "LastName": "Lovelace", "Email": email})
     world.sync()
 
 
@@ -78,6 +79,14 @@ def test_it_goes_on_where_it_was_broken_off(world: World, store: str, monkeypatc
             open_store(store, "default", keys)
     kb.rekey(store, [OLD])
     _quiet_with(world, [OLD])
+
+
+@pytest.mark.parametrize("broken", ["gAAAA", "gAAAAå", "{}", "Åse"])
+def test_what_is_broken_is_told(broken: str) -> None:
+    seal = seal_for([OLD])
+    assert not seal.is_current(broken)
+    with pytest.raises(kb.LinkStoreError, match="cannot be decrypted"):
+        seal.open(broken)
 
 
 def test_nobody_is_at_work_meanwhile(store: str) -> None:

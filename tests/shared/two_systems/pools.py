@@ -105,7 +105,7 @@ POOLS: dict[str, dict[str, tuple[Any, ...]]] = {
         "Email": ("a@example.org", "b@example.org", None),
         "Shoes": ("40", "41", None),
         "Hat": ("S", None),
-        "FirstName": ("Ada", "Bob"),
+        "FirstName": ("Ada", "Åse"),
         "LastName": ("Old", "New", "L" * 50, None),
         "Country": ("USA", "NOR", None),
         "Region": ("US-AZ", "US-CA", None),

@@ -35,7 +35,7 @@ Name = tuple[str, kb.Side, str]  # of a record: kind, side, id
 POOLS: dict[str, dict[str, tuple[Any, ...]]] = {
     CONTACTS: {
         "Email": ("a@example.org", "b@example.org", "C@example.org", None),
-        "FirstName": ("Ada", "Bob"),
+        "FirstName": ("Ada", "Åse"),
         "LastName": ("Old", "New", None),
         "Phone": ("+4722334455", "+4722334466", None),
         "JobTitle": ("Clerk", "Director", None),

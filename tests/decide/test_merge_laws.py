@@ -673,3 +673,11 @@ def test_a_follower_of_a_leader_with_a_third_value_favours_no_side() -> None:
         policy,
     )
     assert {_typed(item) for item in everything(swapped(case).outcome)} == as_mirrored(case.outcome)
+
+
+@pytest.mark.parametrize("side", Side)
+def test_what_is_settled_is_told_by_side_and_shows_what_one_holds(side: Side) -> None:
+    settled = Settled("f", "ours", "theirs")
+    assert (settled.of(OURS), settled.of(THEIRS)) == ("ours", "theirs")
+    new = settled.showing(side, "new")
+    assert (new.field, new.of(side), new.of(side.other)) == ("f", "new", settled.of(side.other))

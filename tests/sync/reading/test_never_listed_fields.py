@@ -9,7 +9,9 @@ from leaving import Leaving, colours, leaving
 from toys import Box, World
 
 import keapbridge as kb
+from keapbridge.decide.absent_fields import Verdict
 from keapbridge.sync.reading.never_listed_fields import PROBED
+from keapbridge.sync.reading.unlisted_fields import is_listed_again
 
 SIDES = list(kb.Side)
 NUMBER = 3 * PROBED
@@ -88,3 +90,14 @@ def test_once_lists_show_it_nothing_is_read_for_it(sparse: tuple[World, Leaving,
         box.put(id=id)
     toys.sync()
     assert reads_alone(box) == 0
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_what_only_lists_show_at_last_stays_held(toys: World, side: kb.Side) -> None:
+    sync = toys["toys"]
+    absences = sync.absences
+    absences.never_listed[side], absences.shown[side] = {"Colour"}, {"Colour"}
+    absences.verdicts[side, "Colour"] = Verdict.VANISHED  # no read by id shows it
+    toys.run(is_listed_again(sync, anew=False))
+    assert not absences.never_listed[side]
+    assert absences.has_vanished(side, "Colour")

@@ -124,15 +124,15 @@ def is_listed_again(sync: Synchronization, *, anew: bool) -> Flow[None]:
         anew: whether it was noted in this run what no list has shown.
     """
     absences = sync.absences
-    left_out = {side: absences.unlisted[side] | absences.never_listed[side] for side in Side}
-    back = {side: fields & absences.shown[side] for side, fields in left_out.items()}
-    for side, fields in back.items():
-        absences.unlisted[side] -= fields
-        absences.never_listed[side] -= fields
-        absences.untold[side] -= fields
-        for field in fields:
+    news = anew and absences.are_left_out
+    for side in Side:
+        shown, unlisted, never = absences.shown[side], absences.unlisted[side], absences.never_listed[side]
+        news = news or not shown.isdisjoint(unlisted | never)
+        for field in unlisted & shown:
             absences.verdicts.pop((side, field), None)
-    if any(back.values()) or (anew and absences.are_left_out):
+        for left_out in (unlisted, never, absences.untold[side]):
+            left_out.difference_update(shown)
+    if news:
         yield from _remember(sync)
 
 
